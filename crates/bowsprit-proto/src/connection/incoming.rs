@@ -1,0 +1,285 @@
+//! The read strand: bytes of the peer to messages and control frames (RFC 6455 §5.4, §6.2).
+
+use alloc::{borrow::Cow, vec::Vec};
+use core::mem;
+
+use super::{
+    Event,
+    assemble::{self, Carry, Partial},
+};
+use crate::{
+    CloseCode, CloseFrame, Config, Kind, MessageRef, ProtocolError, Role, Text,
+    frame::{FrameHeader, MaskingKey, Opcode, apply_mask},
+};
+
+/// Each frame after the first costs its message this at least, so that floods of tiny ones meet the
+/// limit.
+const MIN_FRAME_COST: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Incoming {
+    role: Role,
+    /// Bytes of a header that the end of the input cut.
+    header: Vec<u8>,
+    /// The frame whose payload has not all come.
+    frame: Option<Frame>,
+    /// The message that has begun and not ended.
+    message: Option<Open>,
+    /// What came of it, where it could not be lent whole.
+    partial: Option<Partial>,
+    /// What came of a control frame that the end of the input cut.
+    control: Vec<u8>,
+    /// With streaming: the beginning of a character that was cut.
+    carry: Carry,
+}
+
+#[derive(Debug)]
+struct Frame {
+    opcode: Opcode,
+    fin: bool,
+    /// The key as it stands for the next byte of the payload.
+    key: Option<MaskingKey>,
+    remaining: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    kind: Kind,
+    cost: usize,
+}
+
+impl Incoming {
+    pub(super) fn new(role: Role) -> Self {
+        Self {
+            role,
+            header: Vec::new(),
+            frame: None,
+            message: None,
+            partial: None,
+            control: Vec::new(),
+            carry: Carry::default(),
+        }
+    }
+
+    /// The next event in `input`; `None` once it is used up.
+    pub(super) fn next<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+        config: &Config,
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        loop {
+            let mut frame = match self.frame.take() {
+                Some(frame) => frame,
+                None => match self.begin_frame(input, config)? {
+                    Some(frame) => frame,
+                    None => return Ok(None),
+                },
+            };
+            if frame.remaining > 0 && input.is_empty() {
+                self.frame = Some(frame);
+                return Ok(None);
+            }
+            let piece = frame.take_payload(input);
+            let event = if frame.opcode.is_control() {
+                self.control_piece(&frame, piece)?
+            } else if config.streaming {
+                self.streamed_piece(&frame, piece)?
+            } else {
+                self.data_piece(&frame, piece)?
+            };
+            if frame.remaining > 0 {
+                self.frame = Some(frame);
+            }
+            if event.is_some() || input.is_empty() {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Reads the header of the next frame and holds it against the message that it belongs to.
+    fn begin_frame(
+        &mut self,
+        input: &mut &mut [u8],
+        config: &Config,
+    ) -> Result<Option<Frame>, ProtocolError> {
+        let Some(header) = self.read_header(input)? else {
+            return Ok(None);
+        };
+        let limit = config.limits.frame;
+        let len = match usize::try_from(header.payload_len) {
+            Ok(len) if len <= limit || header.opcode.is_control() => len,
+            _ => return Err(ProtocolError::FrameTooBig { limit }),
+        };
+        match (header.opcode, self.message.as_mut()) {
+            (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => {}
+            (Opcode::Continuation, None) => return Err(ProtocolError::UnexpectedContinuation),
+            (Opcode::Text | Opcode::Binary, Some(_)) => {
+                return Err(ProtocolError::ExpectedContinuation);
+            }
+            (Opcode::Continuation, Some(message)) => {
+                message.cost = message.cost.saturating_add(len.max(MIN_FRAME_COST));
+            }
+            (Opcode::Text, None) => {
+                self.message = Some(Open {
+                    kind: Kind::Text,
+                    cost: len,
+                })
+            }
+            (Opcode::Binary, None) => {
+                self.message = Some(Open {
+                    kind: Kind::Binary,
+                    cost: len,
+                })
+            }
+        }
+        let limit = config.limits.message;
+        if !config.streaming && self.message.is_some_and(|message| message.cost > limit) {
+            return Err(ProtocolError::MessageTooBig { limit });
+        }
+        Ok(Some(Frame {
+            opcode: header.opcode,
+            fin: header.fin,
+            key: header.masking_key,
+            remaining: header.payload_len,
+        }))
+    }
+
+    fn read_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
+        if self.header.is_empty() {
+            return match FrameHeader::decode(input, self.role)? {
+                Some((header, len)) => {
+                    skip(input, len);
+                    Ok(Some(header))
+                }
+                None => {
+                    self.header.extend_from_slice(input);
+                    *input = &mut [];
+                    Ok(None)
+                }
+            };
+        }
+        // Rare: the header was cut. Byte by byte, so that no byte of the payload is taken with it.
+        while let Some(&byte) = input.first() {
+            skip(input, 1);
+            self.header.push(byte);
+            if let Some((header, _)) = FrameHeader::decode(&self.header, self.role)? {
+                self.header = Vec::new();
+                return Ok(Some(header));
+            }
+        }
+        Ok(None)
+    }
+
+    fn data_piece<'b>(
+        &mut self,
+        frame: &Frame,
+        piece: &'b [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        let Some(message) = self.message else {
+            return Err(ProtocolError::UnexpectedContinuation);
+        };
+        let ends = frame.fin && frame.remaining == 0;
+        let whole = match self.partial.take() {
+            None if ends => match message.kind {
+                Kind::Text => MessageRef::Text(Cow::Borrowed(assemble::check(piece)?)),
+                Kind::Binary => MessageRef::Binary(Cow::Borrowed(piece)),
+            },
+            partial => {
+                let expected = frame.remaining.saturating_add(piece.len() as u64);
+                let mut partial = partial.unwrap_or_else(|| Partial::new(message.kind, expected));
+                partial.push(piece)?;
+                if !ends {
+                    self.partial = Some(partial);
+                    return Ok(None);
+                }
+                partial.finish()?
+            }
+        };
+        self.message = None;
+        Ok(Some(Event::Message(whole)))
+    }
+
+    fn streamed_piece<'b>(
+        &mut self,
+        frame: &Frame,
+        piece: &'b [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        let Some(message) = self.message else {
+            return Err(ProtocolError::UnexpectedContinuation);
+        };
+        let ends = frame.fin && frame.remaining == 0;
+        let fragment = match message.kind {
+            Kind::Text => MessageRef::Text(self.carry.text(piece)?),
+            Kind::Binary => MessageRef::Binary(Cow::Borrowed(piece)),
+        };
+        if ends {
+            self.carry.must_be_empty()?;
+            self.message = None;
+        } else if fragment.as_bytes().is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Event::Fragment(fragment, ends)))
+    }
+
+    fn control_piece<'b>(
+        &mut self,
+        frame: &Frame,
+        piece: &'b [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        if frame.remaining > 0 {
+            self.control.extend_from_slice(piece);
+            return Ok(None);
+        }
+        let payload = if self.control.is_empty() {
+            Cow::Borrowed(piece)
+        } else {
+            self.control.extend_from_slice(piece);
+            Cow::Owned(mem::take(&mut self.control))
+        };
+        Ok(Some(match frame.opcode {
+            Opcode::Ping => Event::Ping(payload),
+            Opcode::Pong => Event::Pong(payload),
+            _ => Event::Close(close_frame(&payload)?),
+        }))
+    }
+}
+
+impl Frame {
+    /// Takes from `input` what it has of the payload, unmasked.
+    #[inline]
+    fn take_payload<'b>(&mut self, input: &mut &'b mut [u8]) -> &'b [u8] {
+        let len = usize::try_from(self.remaining)
+            .map_or(input.len(), |remaining| remaining.min(input.len()));
+        let (piece, rest) = mem::take(input).split_at_mut(len);
+        *input = rest;
+        self.remaining -= len as u64;
+        if let Some(key) = &mut self.key {
+            *key = apply_mask(piece, *key);
+        }
+        piece
+    }
+}
+
+/// RFC 6455 §5.5.1, §7.4: nothing, or a code that may be sent and a reason in UTF-8.
+fn close_frame(payload: &[u8]) -> Result<CloseFrame, ProtocolError> {
+    let (code, reason) = match payload {
+        [] => return Ok(CloseFrame::new(CloseCode::NO_STATUS, "")),
+        [_] => return Err(ProtocolError::InvalidCloseLength),
+        [high, low, reason @ ..] => (CloseCode(u16::from_be_bytes([*high, *low])), reason),
+    };
+    if !code.can_be_sent() {
+        return Err(ProtocolError::InvalidCloseCode(code.0));
+    }
+    match assemble::check(reason) {
+        Ok(reason) => Ok(CloseFrame {
+            code,
+            reason: Text::from(reason),
+        }),
+        Err(_) => Err(ProtocolError::InvalidCloseReason),
+    }
+}
+
+#[inline]
+fn skip(input: &mut &mut [u8], len: usize) {
+    *input = mem::take(input).split_at_mut(len).1;
+}

@@ -1,0 +1,426 @@
+//! An open connection without I/O: its two strands and the closing handshake that ties them.
+
+mod assemble;
+mod incoming;
+mod outgoing;
+mod state;
+mod timers;
+
+use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
+
+use bytes::Bytes;
+
+pub use state::State;
+pub use timers::Timestamp;
+
+use crate::{
+    Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Initiator, Message, MessageRef,
+    ProtocolError, Role, SendError,
+    frame::{MAX_CONTROL_PAYLOAD, MaskingKey},
+};
+use incoming::Incoming;
+use outgoing::Outgoing;
+use state::Input;
+use timers::{Phase, Timers};
+
+/// An open WebSocket connection of either role. It is born when the opening handshake is done.
+///
+/// The caller moves the bytes: what arrives goes to [`receive`](Self::receive), what
+/// [`transmit`](Self::transmit) shows goes to the peer. All messages of a buffer can be handled
+/// before anything is written, and their answers leave together.
+///
+/// See the [crate's example](crate) for a client and a server joined in memory.
+#[derive(Debug)]
+pub struct Connection {
+    role: Role,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    state: State,
+    /// Made when the closing begins: an open connection needs no room for it.
+    closed: Option<Box<Closed>>,
+    timers: Timers,
+    config: Arc<Config>,
+}
+
+/// What came out of the bytes of the peer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'b> {
+    /// A whole message.
+    Message(MessageRef<'b>),
+    /// With `config.streaming`: the next piece of a message, and whether it is the last.
+    ///
+    /// Pieces of text end between two characters, whatever the frames and reads.
+    Fragment(MessageRef<'b>, bool),
+    /// A ping. Its pong is queued already, unless `config.automatic_pong` is off.
+    Ping(Cow<'b, [u8]>),
+    /// A pong, asked for or not.
+    Pong(Cow<'b, [u8]>),
+    /// The peer's close frame. Its answer is queued already.
+    Close(CloseFrame),
+    /// The peer broke a rule. The close frame that says so is queued; nothing more is read.
+    Failed(ProtocolError),
+}
+
+impl Connection {
+    /// A connection of `role`. `masking_keys` must give unpredictable keys (RFC 6455 §5.3, §10.3);
+    /// a server never calls it.
+    pub fn new(role: Role, config: Arc<Config>, masking_keys: fn() -> MaskingKey) -> Self {
+        Self {
+            role,
+            incoming: Incoming::new(role),
+            outgoing: Outgoing::new((role == Role::Client).then_some(masking_keys)),
+            state: State::Open,
+            closed: None,
+            timers: Timers::default(),
+            config,
+        }
+    }
+
+    /// A connection of the client role.
+    pub fn client(config: Arc<Config>, masking_keys: fn() -> MaskingKey) -> Self {
+        Self::new(Role::Client, config, masking_keys)
+    }
+
+    /// A connection of the server role.
+    pub fn server(config: Arc<Config>) -> Self {
+        Self::new(Role::Server, config, || [0; 4])
+    }
+
+    /// Consumes some of `input` and returns the next thing that it held; `None` once it is used up.
+    ///
+    /// Payloads are unmasked in place and lent out of `input`: an event borrows the caller's
+    /// buffer, not the connection, so it can be answered while it is held. The connection keeps
+    /// bytes only of a frame or message that is not complete.
+    pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
+        if input.is_empty() {
+            return None;
+        }
+        self.timers.heard();
+        if !self.state.reads() {
+            *input = &mut [];
+            return None;
+        }
+        match self.incoming.next(input, &self.config) {
+            Ok(Some(Event::Ping(payload))) => {
+                if self.config.automatic_pong && self.state == State::Open {
+                    self.outgoing.pong(&payload);
+                }
+                Some(Event::Ping(payload))
+            }
+            Ok(Some(Event::Close(frame))) => {
+                *input = &mut [];
+                self.answer_close(&frame);
+                Some(Event::Close(frame))
+            }
+            Ok(event) => event,
+            Err(error) => {
+                *input = &mut [];
+                self.fail(error);
+                Some(Event::Failed(error))
+            }
+        }
+    }
+
+    /// The transport ended: nothing more can come or go.
+    pub fn receive_eof(&mut self) {
+        self.end(Cause::Eof);
+    }
+
+    /// The transport failed with a fault that `text` describes.
+    pub fn transport_failed(&mut self, text: &str) {
+        self.end(Cause::Transport(text.into()));
+    }
+
+    /// The caller drops the transport without a closing handshake.
+    pub fn abort(&mut self) {
+        self.end(Cause::Aborted);
+    }
+
+    /// Queues one message, copied and masked as the role demands.
+    ///
+    /// A large payload that `message` owns is kept instead of copied, where no mask forbids that.
+    ///
+    /// # Errors
+    ///
+    /// After the closing began, when the queue is full, or inside a message sent in fragments.
+    #[inline]
+    pub fn send<'a>(&mut self, message: impl Into<MessageRef<'a>>) -> Result<(), SendError> {
+        let message = message.into();
+        let len = message.as_bytes().len();
+        self.may_send_message(len)?;
+        if len >= SHARE_FROM && message.is_owned() {
+            self.outgoing.shared(message.into_message());
+        } else {
+            self.outgoing.message(&message);
+        }
+        Ok(())
+    }
+
+    /// Queues one message and keeps a large payload instead of copying it, where no mask forbids that.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_shared(&mut self, message: Message) -> Result<(), SendError> {
+        self.may_send_message(message.as_bytes().len())?;
+        self.outgoing.shared(message);
+        Ok(())
+    }
+
+    /// Queues one frame of a message that is sent in fragments (RFC 6455 §5.4).
+    ///
+    /// The first call begins the message, the one with `last` ends it. Pings, pongs and a close may
+    /// go between them, other messages may not.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and when the kind changes within the message.
+    pub fn send_fragment<'a>(
+        &mut self,
+        fragment: impl Into<MessageRef<'a>>,
+        last: bool,
+    ) -> Result<(), SendError> {
+        let fragment = fragment.into();
+        self.may_send(fragment.as_bytes().len())?;
+        self.outgoing.fragment(&fragment, last)
+    }
+
+    /// Queues a ping (RFC 6455 §5.5.2).
+    ///
+    /// # Errors
+    ///
+    /// After the closing began, when the payload has more than 125 bytes, and when the queue is full.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        fits_control(payload)?;
+        self.may_send(payload.len())?;
+        self.outgoing.ping(payload);
+        Ok(())
+    }
+
+    /// Queues a pong: the answer to a ping where `config.automatic_pong` is off, or an unasked sign
+    /// of life (RFC 6455 §5.5.3). While one waits behind much else, only the latest is kept, so that
+    /// there is always room.
+    ///
+    /// # Errors
+    ///
+    /// After the closing began, and when the payload has more than 125 bytes.
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        fits_control(payload)?;
+        self.must_be_open()?;
+        self.outgoing.pong(payload);
+        Ok(())
+    }
+
+    /// Starts the closing handshake behind what is queued (RFC 6455 §7.1.2).
+    ///
+    /// A reason over 123 bytes is cut between two characters.
+    ///
+    /// # Errors
+    ///
+    /// When the code may not be sent, or the closing has begun already. Nothing is queued then.
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), CloseError> {
+        if code.is_invalid() {
+            return Err(CloseError::InvalidCode(code));
+        }
+        if code.is_reserved() {
+            return Err(CloseError::ReservedCode(code));
+        }
+        match self.state {
+            State::Open => {}
+            State::Ended => return Err(CloseError::Closed),
+            State::CloseSent | State::Exchanged | State::Failed => return Err(CloseError::Closing),
+        }
+        self.state = self.state.next(Input::LocalClose);
+        self.queue_close(
+            CloseFrame::new(code, CloseFrame::fit_reason(reason)),
+            Initiator::Local,
+        );
+        Ok(())
+    }
+
+    /// What is to be written, in order, as pieces for one vectored write.
+    pub fn transmit(&self) -> impl Iterator<Item = &[u8]> {
+        self.outgoing.pieces()
+    }
+
+    /// The first `len` bytes of what [`transmit`](Self::transmit) showed were written.
+    pub fn transmitted(&mut self, len: usize) {
+        self.outgoing.written(len);
+    }
+
+    /// Whether [`transmit`](Self::transmit) has anything to show.
+    pub const fn wants_write(&self) -> bool {
+        self.outgoing.queued() > 0
+    }
+
+    /// Bytes that are queued and not yet written, headers included.
+    pub const fn queued_bytes(&self) -> usize {
+        self.outgoing.queued()
+    }
+
+    /// Takes the memory that holds queued bytes, if all are written. An idle connection needs none.
+    pub fn take_buffer(&mut self) -> Option<Vec<u8>> {
+        self.outgoing.take_buffer()
+    }
+
+    /// Lends memory for queued bytes, so that many connections can share it.
+    pub fn lend_buffer(&mut self, buffer: Vec<u8>) {
+        self.outgoing.lend_buffer(buffer);
+    }
+
+    /// Whether the transport's write side should be shut down now: all is written and nothing may
+    /// follow. The server ends the transport first (RFC 6455 §7.1.1); a client does so after a failure.
+    pub fn wants_shutdown(&self) -> bool {
+        !self.wants_write()
+            && match self.state {
+                State::Exchanged => self.role == Role::Server,
+                State::Failed => true,
+                State::Open | State::CloseSent | State::Ended => false,
+            }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), asked before waiting and again
+    /// whenever [`state`](Self::state) has changed or all is written. `now` starts the wait that is due.
+    pub fn poll_timeout(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let phase = self.phase();
+        self.timers.next(phase, &self.config, now)
+    }
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come: pings a silent peer, or
+    /// ends a connection whose peer did not answer in time.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        let phase = self.phase();
+        match self.timers.expired(phase, &self.config, now) {
+            None => {}
+            Some(timers::Expiry::Ping) => self.outgoing.ping(b"keepalive"),
+            Some(timers::Expiry::Stage(stage)) => self.end(Cause::Timeout(stage)),
+            Some(timers::Expiry::Linger) => self.receive_eof(),
+        }
+    }
+
+    /// Counts as a sign of life of the peer: for a caller that does not read for now, and so could not
+    /// see any.
+    pub const fn suppose_alive(&mut self) {
+        self.timers.heard();
+    }
+
+    /// Where the closing handshake stands.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// How the connection ended, once it has; what is known so far while it is closing.
+    pub fn closed(&self) -> Option<&Closed> {
+        self.closed.as_deref()
+    }
+
+    /// Which end of the connection this is.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The settings that the connection was made with.
+    pub const fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    const fn must_be_open(&self) -> Result<(), SendError> {
+        match self.state {
+            State::Open => Ok(()),
+            State::Ended => Err(SendError::Closed),
+            State::CloseSent | State::Exchanged | State::Failed => Err(SendError::Closing),
+        }
+    }
+
+    fn may_send(&self, len: usize) -> Result<(), SendError> {
+        self.must_be_open()?;
+        let queued = self.outgoing.queued();
+        if queued > 0 && queued.saturating_add(len) > self.config.limits.send_buffer {
+            return Err(SendError::Full);
+        }
+        Ok(())
+    }
+
+    fn may_send_message(&self, len: usize) -> Result<(), SendError> {
+        self.may_send(len)?;
+        if self.outgoing.is_inside_message() {
+            return Err(SendError::InsideMessage);
+        }
+        Ok(())
+    }
+
+    /// RFC 6455 §5.5.1: a close frame is answered with one, unless one was sent already.
+    fn answer_close(&mut self, frame: &CloseFrame) {
+        let answer = self.state == State::Open;
+        self.state = self.state.next(Input::RemoteClose);
+        if answer {
+            self.queue_close(frame.clone(), Initiator::Remote);
+        }
+        self.details().remote = Some(frame.clone());
+    }
+
+    /// RFC 6455 §7.1.7: the peer is told why, and nothing more is read.
+    fn fail(&mut self, error: ProtocolError) {
+        let tell = self.state == State::Open;
+        self.state = self.state.next(Input::Violation);
+        if tell {
+            self.queue_close(CloseFrame::new(error.close_code(), ""), Initiator::Local);
+        }
+        self.details().cause = Some(Cause::Protocol(error));
+    }
+
+    fn queue_close(&mut self, frame: CloseFrame, initiator: Initiator) {
+        self.outgoing.close(&frame);
+        let details = self.details();
+        details.local = Some(frame);
+        details.initiator = Some(initiator);
+    }
+
+    fn end(&mut self, cause: Cause) {
+        let before = self.state;
+        self.state = before.next(Input::TransportEnd);
+        // After the closing handshake or a failure the end of the transport is what was wanted, unless
+        // the close frame never left.
+        if matches!(before, State::Open | State::CloseSent)
+            || (before == State::Exchanged && self.wants_write())
+        {
+            self.details().cause = Some(cause);
+        }
+        self.outgoing.discard();
+    }
+
+    /// What is waited for.
+    const fn phase(&self) -> Phase {
+        match self.state {
+            State::Open => Phase::Open,
+            State::CloseSent => Phase::Closing,
+            State::Exchanged | State::Failed if self.wants_write() => Phase::Closing,
+            State::Exchanged | State::Failed => Phase::Lingering,
+            State::Ended => Phase::Ended,
+        }
+    }
+
+    fn details(&mut self) -> &mut Closed {
+        self.closed.get_or_insert_default()
+    }
+}
+
+const fn fits_control(payload: &[u8]) -> Result<(), SendError> {
+    if payload.len() > MAX_CONTROL_PAYLOAD {
+        return Err(SendError::ControlTooLong);
+    }
+    Ok(())
+}
+
+/// Payloads from here on are kept by reference on a server: a copy costs more than a further piece
+/// of a vectored write.
+const SHARE_FROM: usize = 8 * 1024;
+
+/// A payload that is queued by reference, and where it goes.
+#[derive(Debug)]
+struct Shared {
+    /// The position in the buffer in front of which the payload is written.
+    at: usize,
+    payload: Bytes,
+}

@@ -1,0 +1,63 @@
+//! The WebSocket protocol of RFC 6455 for both roles, without I/O, clock or randomness.
+//!
+//! ```text
+//!   bytes from the peer --> Connection::receive --> Event          (message, ping, pong, close)
+//!   Connection::{send, ping, close} --> Connection::transmit --> bytes to the peer
+//! ```
+//!
+//! The caller owns the transport. It first lets a [`handshake::ClientHandshake`] or a
+//! [`handshake::ServerHandshake`] agree with the peer, then hands every byte that arrives to
+//! [`Connection::receive`], writes what [`Connection::transmit`] shows, and tells the time to
+//! [`Connection::poll_timeout`]. Nothing here blocks, allocates per message, or can fail on input:
+//! a peer that breaks a rule makes an [`Event::Failed`], and the close frame that tells it so is
+//! queued already.
+//!
+//! A client and a server, joined without a network:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use bowsprit_proto::{Config, Connection, Event};
+//!
+//! let mut client = Connection::client(Arc::new(Config::client()), || [1, 2, 3, 4]);
+//! let mut server = Connection::server(Arc::new(Config::server()));
+//!
+//! client.send("hello")?;
+//! let mut wire: Vec<u8> = client.transmit().flatten().copied().collect();
+//! client.transmitted(wire.len());
+//!
+//! let mut input = &mut wire[..];
+//! match server.receive(&mut input) {
+//!     Some(Event::Message(message)) => assert_eq!(message.as_text(), Some("hello")),
+//!     other => panic!("{other:?}"),
+//! }
+//! # Ok::<(), bowsprit_proto::SendError>(())
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod close;
+mod config;
+mod connection;
+mod error;
+pub mod frame;
+pub mod handshake;
+mod message;
+mod uri;
+
+pub use close::{Cause, CloseCode, CloseFrame, Closed, Initiator};
+pub use config::{Config, KeepAlive, Limits, Timeouts};
+pub use connection::{Connection, Event, State, Timestamp};
+pub use error::{CloseError, ProtocolError, SendError, Stage};
+pub use message::{Kind, Message, MessageRef, Text};
+pub use uri::{Host, InvalidUri, Uri};
+
+/// Which end of a connection this is (RFC 6455 §1.2). A client masks what it sends, a server never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Opens connections and masks its frames.
+    Client,
+    /// Accepts connections and refuses unmasked frames.
+    Server,
+}

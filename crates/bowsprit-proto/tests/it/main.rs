@@ -1,0 +1,17 @@
+//! Tests of the protocol through its public face, one module per part of RFC 6455.
+
+mod client_handshake;
+mod closing_handshake;
+mod control_frames;
+mod fragmentation;
+mod framing;
+mod limits;
+mod masking;
+mod opening_handshake;
+mod properties;
+mod server_handshake;
+mod streaming;
+mod support;
+mod timers;
+mod uri;
+mod utf8;
