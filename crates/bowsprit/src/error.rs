@@ -1,0 +1,283 @@
+//! Why a connection could not be made, and why one that was open stopped working.
+
+use std::{error::Error as StdError, fmt, io};
+
+use bowsprit_proto::{
+    Cause, CloseError, InvalidUri, ProtocolError, SendError, Stage,
+    handshake::{self, HandshakeError, ResponseHead},
+};
+
+use crate::{DialError, TlsError, dial::io_words};
+
+/// Why a client's connection never opened.
+///
+/// ```no_run
+/// # async fn f() {
+/// use bowsprit::ConnectError;
+///
+/// match bowsprit::connect("ws://localhost:9002").await {
+///     Ok(_) => println!("open"),
+///     Err(ConnectError::Timeout(stage)) => println!("gave up in the {stage}"),
+///     Err(error) => match error.response() {
+///         Some(head) => println!("{error}; the server is {:?}", head.header("server")),
+///         None => println!("{error}"),
+///     },
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Found before anything was dialled.
+    Request(InvalidRequest),
+    /// The name was not found, or no address answered.
+    Dial(DialError),
+    /// TLS failed: the certificate, or the handshake itself.
+    Tls(TlsError),
+    /// The transport failed during the opening handshake.
+    Io(io::Error),
+    /// The opening handshake failed: the server refused, or broke a rule.
+    Handshake {
+        /// Which rule, or which refusal.
+        error: HandshakeError,
+        /// The head of the response as far as it came.
+        response: Option<Box<ResponseHead>>,
+        /// What came of the body of a refusal along with its head, up to `limits.http_body`.
+        body: Vec<u8>,
+    },
+    /// `timeouts.open` was over in this stage.
+    Timeout(Stage),
+    /// The attempt was given up: its handle was terminated, or its client shut down.
+    Canceled,
+}
+
+impl ConnectError {
+    /// The head of the server's response, where one came.
+    pub fn response(&self) -> Option<&ResponseHead> {
+        match self {
+            Self::Handshake { response, .. } => response.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => write!(f, "{error}"),
+            Self::Dial(error) => write!(f, "{error}"),
+            Self::Tls(error) => write!(f, "{error}"),
+            Self::Io(error) => write!(f, "{} during the opening handshake", io_words(error)),
+            Self::Handshake {
+                error: HandshakeError::Status(status),
+                response,
+                ..
+            } => {
+                write!(f, "server answered with HTTP {status}")?;
+                match response.as_deref().map(ResponseHead::reason) {
+                    Some(reason) if !reason.is_empty() => write!(f, " {}", reason.escape_debug()),
+                    _ => Ok(()),
+                }
+            }
+            Self::Handshake { error, .. } => write!(f, "{error}"),
+            Self::Timeout(stage) => write!(f, "{stage} timed out"),
+            Self::Canceled => f.write_str("attempt was given up"),
+        }
+    }
+}
+
+impl StdError for ConnectError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Request(error) => Some(error),
+            Self::Dial(error) => Some(error),
+            Self::Tls(error) => Some(error),
+            Self::Io(error) => Some(error),
+            Self::Handshake { error, .. } => Some(error),
+            Self::Timeout(_) | Self::Canceled => None,
+        }
+    }
+}
+
+impl From<InvalidRequest> for ConnectError {
+    fn from(error: InvalidRequest) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<DialError> for ConnectError {
+    fn from(error: DialError) -> Self {
+        Self::Dial(error)
+    }
+}
+
+impl From<TlsError> for ConnectError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What is wrong with a request, found before anything is dialled.
+///
+/// ```
+/// use bowsprit::{Client, InvalidRequest};
+///
+/// let error = Client::new().request("not a websocket uri").unwrap_err();
+/// assert!(matches!(error, InvalidRequest::Uri(_)));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// The URI is not one of RFC 6455 §3.
+    Uri(InvalidUri),
+    /// A header or subprotocol that may not be sent.
+    Header(handshake::InvalidRequest),
+}
+
+impl fmt::Display for InvalidRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uri(error) => write!(f, "{error}"),
+            Self::Header(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl StdError for InvalidRequest {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Uri(error) => Some(error),
+            Self::Header(error) => Some(error),
+        }
+    }
+}
+
+impl From<InvalidUri> for InvalidRequest {
+    fn from(error: InvalidUri) -> Self {
+        Self::Uri(error)
+    }
+}
+
+impl From<handshake::InvalidRequest> for InvalidRequest {
+    fn from(error: handshake::InvalidRequest) -> Self {
+        Self::Header(error)
+    }
+}
+
+/// Why a server's connection never opened.
+///
+/// ```
+/// use bowsprit::{AcceptError, Stage};
+///
+/// assert_eq!(AcceptError::Timeout(Stage::Open).to_string(), "opening handshake timed out");
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The transport failed.
+    Io(io::Error),
+    /// TLS failed.
+    Tls(TlsError),
+    /// The request broke a rule; it was answered with the status that says so.
+    Handshake(HandshakeError),
+    /// The request came from another site; it was answered with 403 (RFC 6455 §10.2).
+    Origin(String),
+    /// `timeouts.open` was over in this stage.
+    Timeout(Stage),
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "{} during the opening handshake", io_words(error)),
+            Self::Tls(error) => write!(f, "{error}"),
+            Self::Handshake(error) => write!(f, "{error}"),
+            Self::Origin(origin) => write!(f, "origin {origin:?} is not this server's own"),
+            Self::Timeout(stage) => write!(f, "{stage} timed out"),
+        }
+    }
+}
+
+impl StdError for AcceptError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Tls(error) => Some(error),
+            Self::Handshake(error) => Some(error),
+            Self::Origin(_) | Self::Timeout(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for AcceptError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Why an open connection stopped working. The details are in `WebSocket::close_info`.
+///
+/// ```
+/// use bowsprit::{Error, SendError};
+///
+/// assert_eq!(Error::from(SendError::Closed).to_string(), "connection is closed");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// What ended the connection.
+    Ended(Cause),
+    /// The message was not queued.
+    Send(SendError),
+    /// The closing handshake was not started.
+    Close(CloseError),
+}
+
+impl Error {
+    /// The rule that the peer broke, if that is what happened.
+    pub const fn protocol_error(&self) -> Option<ProtocolError> {
+        match self {
+            Self::Ended(Cause::Protocol(error)) => Some(*error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(cause) => write!(f, "{cause}"),
+            Self::Send(error) => write!(f, "{error}"),
+            Self::Close(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Ended(Cause::Protocol(error)) => Some(error),
+            Self::Ended(_) => None,
+            Self::Send(error) => Some(error),
+            Self::Close(error) => Some(error),
+        }
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl From<CloseError> for Error {
+    fn from(error: CloseError) -> Self {
+        Self::Close(error)
+    }
+}

@@ -1,0 +1,325 @@
+//! Handlers: what a program does when something happens to a connection.
+
+use std::{fmt, sync::Arc};
+
+use bowsprit_proto::{CloseCode, CloseError, Closed, Message, MessageRef, SendError};
+
+use crate::{ConnectError, ConnectionId, ConnectionInfo, Handle, driver::Core};
+
+/// Reacts to what happens to one connection.
+///
+/// Handlers run in line with the processing of their connection, one at a time. That has
+/// consequences:
+///
+/// - A handler must not block or compute for long: no other message of its connection is read
+///   meanwhile, no ping is answered, and in a background [`Client`](crate::Client), which has one
+///   thread, every other connection waits, too. Work that takes time goes to a thread or task of
+///   the program's own and comes back through a [`Handle`].
+/// - A message is lent out of the receive buffer and gone when the handler returns;
+///   [`MessageRef::into_message`] keeps it.
+/// - What a handler sends through its [`Context`] leaves together with the answers to all other
+///   messages of the same read, in one write.
+/// - Nothing that a handler sends leaves before it returns, and what it sends through its [`Context`]
+///   overtakes what it sends through a [`Handle`].
+/// - A handler that panics ends its connection, and `on_close` does not run.
+/// - Handlers of one connection never run at the same time, so `&mut self` needs no lock. Handlers
+///   of different connections may run in parallel.
+/// - A handler that waits for another handler of the same connection waits for ever.
+///
+/// Exactly one of [`on_open`](Self::on_open) and [`on_fail`](Self::on_fail) runs, and
+/// [`on_close`](Self::on_close) once after `on_open`. What has no handler is ignored, but for pings,
+/// which are answered.
+///
+/// ```
+/// use bowsprit::{Context, Handler, MessageRef};
+///
+/// struct Counter(u64);
+///
+/// impl Handler for Counter {
+///     fn on_message(&mut self, cx: &mut Context<'_>, _message: MessageRef<'_>) {
+///         self.0 += 1;
+///         // Refused only when the connection is closing or the peer does not read.
+///         let _ = cx.send(self.0.to_string().as_str());
+///     }
+/// }
+/// ```
+#[expect(
+    unused_variables,
+    reason = "the defaults do nothing, and their names are the documentation"
+)]
+pub trait Handler: Send + 'static {
+    /// The opening handshake is done.
+    fn on_open(&mut self, cx: &mut Context<'_>) {}
+
+    /// A client's connection could not be opened.
+    fn on_fail(&mut self, handle: &Handle, error: &ConnectError) {}
+
+    /// A whole message has come.
+    fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {}
+
+    /// A ping has come; the answer decides whether a pong goes back (RFC 6455 §5.5.2).
+    fn on_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Pong {
+        Pong::Reply
+    }
+
+    /// A pong has come, asked for or not.
+    fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {}
+
+    /// The connection has ended; nothing can be sent any more.
+    fn on_close(&mut self, cx: &mut Context<'_>, closed: &Closed) {}
+}
+
+/// Whether a ping is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pong {
+    /// With a pong of the same payload.
+    Reply,
+    /// Not at all, or by the program itself.
+    Suppress,
+}
+
+/// The connection, inside a handler. What is sent from here takes no lock.
+///
+/// ```
+/// use bowsprit::{Context, Handler};
+///
+/// struct Greeter;
+///
+/// impl Handler for Greeter {
+///     fn on_open(&mut self, cx: &mut Context<'_>) {
+///         println!("{:?} is open, server: {:?}", cx.id(), cx.info().response_header("server"));
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) info: &'a Arc<ConnectionInfo>,
+}
+
+impl Context<'_> {
+    /// The connection's id.
+    pub const fn id(&self) -> ConnectionId {
+        self.core.id()
+    }
+
+    /// A handle to the connection, made on the first call.
+    pub fn handle(&mut self) -> Handle {
+        self.core.handle()
+    }
+
+    /// What the opening handshake settled.
+    pub const fn info(&self) -> &Arc<ConnectionInfo> {
+        self.info
+    }
+
+    /// Queues one message; a received one can be handed back as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closing, or `limits.send_buffer` bytes wait already.
+    pub fn send<'m>(&mut self, message: impl Into<MessageRef<'m>>) -> Result<(), SendError> {
+        self.core.send(message.into())
+    }
+
+    /// Queues one message and shares a large payload instead of copying it.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_shared(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.core.send_shared(message.into())
+    }
+
+    /// Queues a ping with at most 125 bytes of payload.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and when the payload is too long.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.core.connection.ping(payload)
+    }
+
+    /// Starts the closing handshake behind what is queued.
+    ///
+    /// # Errors
+    ///
+    /// When the code may not be sent, or the closing has begun already.
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), CloseError> {
+        self.core.connection.close(code, reason)
+    }
+
+    /// Stops reading after the messages of the current read; [`Handle::resume_reading`] goes on.
+    pub fn pause_reading(&mut self) {
+        self.core.link().set_paused(true);
+    }
+
+    /// Bytes that are queued and not yet written.
+    pub const fn queued_bytes(&self) -> usize {
+        self.core.connection.queued_bytes()
+    }
+}
+
+type OnOpen = dyn Fn(&mut Context<'_>) + Send + Sync;
+type OnFail = dyn Fn(&Handle, &ConnectError) + Send + Sync;
+type OnMessage = dyn Fn(&mut Context<'_>, MessageRef<'_>) + Send + Sync;
+type OnPing = dyn Fn(&mut Context<'_>, &[u8]) -> Pong + Send + Sync;
+type OnPong = dyn Fn(&mut Context<'_>, &[u8]) + Send + Sync;
+type OnClose = dyn Fn(&mut Context<'_>, &Closed) + Send + Sync;
+
+/// A [`Handler`] made of closures, any of which may be left out.
+///
+/// Clones share the closures: an endpoint copies its handlers into each new connection, where
+/// [`map_handlers`](crate::ConnectRequest::map_handlers) replaces single ones.
+///
+/// ```
+/// use bowsprit::{Handlers, Pong};
+///
+/// let handlers = Handlers::new()
+///     .on_open(|cx| println!("{:?} open", cx.id()))
+///     .on_message(|cx, message| println!("{:?} << {message:?}", cx.id()))
+///     .on_ping(|_, _| Pong::Reply)
+///     .on_close(|cx, closed| println!("{:?} {closed}", cx.id()));
+/// ```
+#[derive(Clone, Default)]
+pub struct Handlers {
+    open: Option<Arc<OnOpen>>,
+    fail: Option<Arc<OnFail>>,
+    message: Option<Arc<OnMessage>>,
+    ping: Option<Arc<OnPing>>,
+    pong: Option<Arc<OnPong>>,
+    close: Option<Arc<OnClose>>,
+}
+
+impl Handlers {
+    /// No handlers: everything is ignored, and pings are answered.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// See [`Handler::on_open`].
+    #[must_use]
+    pub fn on_open(mut self, f: impl Fn(&mut Context<'_>) + Send + Sync + 'static) -> Self {
+        self.open = Some(Arc::new(f));
+        self
+    }
+
+    /// See [`Handler::on_fail`].
+    #[must_use]
+    pub fn on_fail(mut self, f: impl Fn(&Handle, &ConnectError) + Send + Sync + 'static) -> Self {
+        self.fail = Some(Arc::new(f));
+        self
+    }
+
+    /// See [`Handler::on_message`].
+    #[must_use]
+    pub fn on_message(
+        mut self,
+        f: impl Fn(&mut Context<'_>, MessageRef<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.message = Some(Arc::new(f));
+        self
+    }
+
+    /// See [`Handler::on_ping`].
+    #[must_use]
+    pub fn on_ping(
+        mut self,
+        f: impl Fn(&mut Context<'_>, &[u8]) -> Pong + Send + Sync + 'static,
+    ) -> Self {
+        self.ping = Some(Arc::new(f));
+        self
+    }
+
+    /// See [`Handler::on_pong`].
+    #[must_use]
+    pub fn on_pong(mut self, f: impl Fn(&mut Context<'_>, &[u8]) + Send + Sync + 'static) -> Self {
+        self.pong = Some(Arc::new(f));
+        self
+    }
+
+    /// See [`Handler::on_close`].
+    #[must_use]
+    pub fn on_close(
+        mut self,
+        f: impl Fn(&mut Context<'_>, &Closed) + Send + Sync + 'static,
+    ) -> Self {
+        self.close = Some(Arc::new(f));
+        self
+    }
+}
+
+impl Handler for Handlers {
+    fn on_open(&mut self, cx: &mut Context<'_>) {
+        if let Some(f) = &self.open {
+            f(cx);
+        }
+    }
+
+    fn on_fail(&mut self, handle: &Handle, error: &ConnectError) {
+        if let Some(f) = &self.fail {
+            f(handle, error);
+        }
+    }
+
+    fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
+        if let Some(f) = &self.message {
+            f(cx, message);
+        }
+    }
+
+    fn on_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Pong {
+        self.ping.as_ref().map_or(Pong::Reply, |f| f(cx, payload))
+    }
+
+    fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {
+        if let Some(f) = &self.pong {
+            f(cx, payload);
+        }
+    }
+
+    fn on_close(&mut self, cx: &mut Context<'_>, closed: &Closed) {
+        if let Some(f) = &self.close {
+            f(cx, closed);
+        }
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handlers")
+            .field("on_open", &self.open.is_some())
+            .field("on_fail", &self.fail.is_some())
+            .field("on_message", &self.message.is_some())
+            .field("on_ping", &self.ping.is_some())
+            .field("on_pong", &self.pong.is_some())
+            .field("on_close", &self.close.is_some())
+            .finish()
+    }
+}
+
+impl Handler for Box<dyn Handler> {
+    fn on_open(&mut self, cx: &mut Context<'_>) {
+        (**self).on_open(cx);
+    }
+
+    fn on_fail(&mut self, handle: &Handle, error: &ConnectError) {
+        (**self).on_fail(handle, error);
+    }
+
+    fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
+        (**self).on_message(cx, message);
+    }
+
+    fn on_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Pong {
+        (**self).on_ping(cx, payload)
+    }
+
+    fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {
+        (**self).on_pong(cx, payload);
+    }
+
+    fn on_close(&mut self, cx: &mut Context<'_>, closed: &Closed) {
+        (**self).on_close(cx, closed);
+    }
+}

@@ -1,0 +1,78 @@
+//! WebSocket clients and servers on tokio.
+//!
+//! # A client that awaits
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut ws = bowsprit::connect("ws://localhost:9002").await?;
+//! ws.send("hello").await?;
+//! while let Some(message) = ws.recv().await? {
+//!     println!("<< {message:?}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Many connections with handlers
+//!
+//! A [`Client`] makes connections and runs them, on a runtime or on a thread of its own; a
+//! [`Handler`] reacts to what happens to one of them, and [`Handle`]s reach it from anywhere.
+//!
+//! # Servers
+//!
+//! A [`Server`] runs a future or a [`Handler`] for each connection and shuts down gracefully;
+//! [`accept`] shakes hands over any stream.
+//!
+//! # Logging
+//!
+//! Silent unless the program sets up `tracing`. The targets are WebSocket++'s channels:
+//! `bowsprit::access::` with `connect`, `disconnect`, `fail`, `http`, `endpoint`, `control`,
+//! `message_header` and `message_payload`, and `bowsprit::error::` with `rerror` and `fatal`.
+//!
+//! # Beneath
+//!
+//! The protocol itself, without I/O, is [`bowsprit_proto`], re-exported as [`proto`].
+#![forbid(unsafe_code)]
+
+mod accept;
+mod background;
+mod client;
+mod dial;
+mod driver;
+mod error;
+mod handle;
+mod handler;
+mod info;
+mod link;
+mod log;
+mod open;
+mod roster;
+mod scratch;
+mod server;
+mod session;
+mod split;
+mod stream;
+mod tls;
+mod websocket;
+
+pub use bowsprit_proto as proto;
+pub use bowsprit_proto::{
+    Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Initiator, InvalidUri, KeepAlive,
+    Kind, Limits, Message, MessageRef, ProtocolError, Role, SendError, Stage, Text, Timeouts,
+};
+pub use client::{Client, ClientBuilder, ConnectRequest, Defaults, connect};
+pub use dial::DialError;
+pub use error::{AcceptError, ConnectError, Error, InvalidRequest};
+pub use handle::{ConnectionId, Handle, State};
+pub use handler::{Context, Handler, Handlers, Pong};
+pub use info::ConnectionInfo;
+pub use server::{Server, ServerBuilder, accept};
+pub use split::{Receiver, Sender};
+pub use stream::{Stream, TlsInfo, TlsStream};
+pub use tls::{ServerTls, Tls, TlsError, TlsErrorKind};
+pub use websocket::WebSocket;
+
+/// The README's programs, compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,220 @@
+//! What a connection's task and its handles share: a queue towards the task, and facts from it.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use bowsprit_proto::{CloseFrame, Closed, Message, frame::FrameHeader};
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::{ConnectionId, ConnectionInfo, State};
+
+/// What a handle asks of the connection's task.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Send(Message),
+    Ping(Bytes),
+    Close(CloseFrame),
+}
+
+impl Order {
+    /// What the order counts for against `limits.send_buffer`.
+    fn cost(&self) -> usize {
+        let payload = match self {
+            Self::Send(message) => message.as_bytes().len(),
+            Self::Ping(payload) => payload.len(),
+            Self::Close(_) => 0,
+        };
+        // Empty messages take memory, too.
+        payload + FrameHeader::MAX_LEN
+    }
+}
+
+/// The handles' end and the task's end of one connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) id: ConnectionId,
+    state: AtomicU8,
+    /// Set after anything below changed, so that the task takes the lock only when there is reason.
+    dirty: AtomicBool,
+    inbox: Mutex<Inbox>,
+    /// Bytes that the task has queued itself and not yet written.
+    unsent: AtomicUsize,
+    pub(crate) paused: AtomicBool,
+    terminated: AtomicBool,
+    pub(crate) info: OnceLock<Arc<ConnectionInfo>>,
+    closed: OnceLock<Closed>,
+    /// Rung when room was made in the queue, and when the connection ended.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    orders: VecDeque<Order>,
+    bytes: usize,
+    task: Option<Waker>,
+}
+
+impl Link {
+    pub(crate) fn new(id: ConnectionId, state: State) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            state: AtomicU8::new(state as u8),
+            dirty: AtomicBool::new(false),
+            inbox: Mutex::default(),
+            unsent: AtomicUsize::new(0),
+            paused: AtomicBool::new(false),
+            terminated: AtomicBool::new(false),
+            info: OnceLock::new(),
+            closed: OnceLock::new(),
+            changed: Notify::new(),
+        })
+    }
+
+    pub(crate) fn state(&self) -> State {
+        State::from_bits(self.state.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_state(&self, state: State) {
+        self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// From open to closing; false if the connection was in another state.
+    pub(crate) fn begin_closing(&self) -> bool {
+        let (open, closing) = (State::Open as u8, State::Closing as u8);
+        self.state
+            .compare_exchange(open, closing, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Bytes that are queued here or in the task and not yet written.
+    pub(crate) fn buffered(&self) -> usize {
+        self.inbox().bytes + self.unsent.load(Ordering::Relaxed)
+    }
+
+    /// Queues an order if `may_queue` agrees to the number of bytes that wait already.
+    pub(crate) fn push(&self, order: Order, may_queue: impl FnOnce(usize) -> bool) -> bool {
+        let mut inbox = self.inbox();
+        if !may_queue(inbox.bytes + self.unsent.load(Ordering::Relaxed)) {
+            return false;
+        }
+        inbox.bytes += order.cost();
+        inbox.orders.push_back(order);
+        self.call_task(inbox);
+        true
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Release);
+        self.call_task(self.inbox());
+    }
+
+    pub(crate) fn terminate(&self) {
+        self.terminated.store(true, Ordering::Release);
+        self.call_task(self.inbox());
+    }
+
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.terminated.load(Ordering::Acquire)
+    }
+
+    /// Waits until [`terminate`](Self::terminate) was called. Only one task may wait.
+    pub(crate) fn poll_terminated(&self, cx: &Context<'_>) -> Poll<()> {
+        self.register(cx.waker());
+        // What was called before is seen now; the next call has to wake this task again.
+        self.take_dirty();
+        if self.is_terminated() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// The task that runs the connection, to be woken by what handles do.
+    pub(crate) fn register(&self, task: &Waker) {
+        self.inbox().task = Some(task.clone());
+    }
+
+    /// Whether a handle has done anything since this was last asked.
+    pub(crate) fn take_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Relaxed) && self.dirty.swap(false, Ordering::AcqRel)
+    }
+
+    /// Hands out orders as long as `takes` has room for them; the rest stays and stays counted.
+    pub(crate) fn take_orders(&self, mut takes: impl FnMut(&Order) -> bool) {
+        let mut inbox = self.inbox();
+        while let Some(order) = inbox.orders.front() {
+            let cost = order.cost();
+            if !takes(order) {
+                break;
+            }
+            inbox.orders.pop_front();
+            inbox.bytes -= cost;
+            // Counted on the task's side from here on, so that `set_unsent` sees them leave.
+            self.unsent.fetch_add(cost, Ordering::Relaxed);
+        }
+        if inbox.orders.is_empty() && inbox.orders.capacity() > 64 {
+            inbox.orders = VecDeque::new();
+        }
+    }
+
+    /// Tells how much the task has queued; whoever waits for room looks again.
+    pub(crate) fn set_unsent(&self, bytes: usize) {
+        if self.unsent.swap(bytes, Ordering::Relaxed) > bytes {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// The connection has ended: queued orders are dropped and every waiter learns of it.
+    pub(crate) fn end(&self, closed: Closed) {
+        // The details are there before anyone can see the state.
+        let first = self.closed.set(closed).is_ok();
+        self.set_state(State::Closed);
+        let mut inbox = self.inbox();
+        inbox.orders = VecDeque::new();
+        inbox.bytes = 0;
+        inbox.task = None;
+        self.unsent.store(0, Ordering::Relaxed);
+        drop(inbox);
+        if first {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Waits until `ready` gives an answer, asking again whenever something changed.
+    pub(crate) async fn wait_for<T>(&self, mut ready: impl FnMut() -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the look, so that no change falls between the two.
+            changed.as_mut().enable();
+            if let Some(answer) = ready() {
+                return answer;
+            }
+            changed.await;
+        }
+    }
+
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        self.closed.get()
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the task once for any number of orders, outside the lock.
+    fn call_task(&self, inbox: MutexGuard<'_, Inbox>) {
+        let task = (!self.dirty.swap(true, Ordering::AcqRel)).then(|| inbox.task.clone());
+        drop(inbox);
+        if let Some(Some(task)) = task {
+            task.wake();
+        }
+    }
+}

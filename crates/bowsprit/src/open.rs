@@ -1,0 +1,118 @@
+//! The client's opening handshake over a stream, and what leads up to it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bowsprit_proto::{
+    Config, Connection, Role, Stage,
+    handshake::{ClientHandshake, HandshakeError, Request},
+};
+use rand::RngExt;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::{
+    ConnectError, ConnectionInfo, Stream, Tls,
+    dial::{dial, resolve},
+    info::Head,
+};
+
+/// How much of the response is read at once.
+const HEAD_READ: usize = 4 * 1024;
+
+/// A connection that is open, and the bytes that came behind the handshake.
+pub(crate) struct Opened<S> {
+    pub(crate) io: S,
+    pub(crate) connection: Connection,
+    pub(crate) info: ConnectionInfo,
+    pub(crate) early: Vec<u8>,
+}
+
+/// Resolves, dials, encrypts and shakes hands, all within `timeouts.open`.
+pub(crate) async fn open(
+    request: &Request,
+    config: &Arc<Config>,
+    tls: &Tls,
+) -> Result<Opened<Stream>, ConnectError> {
+    let mut stage = Stage::Dns;
+    let steps = async {
+        let (uri, stage) = (request.uri(), &mut stage);
+        let addresses = resolve(uri.host(), uri.port()).await?;
+        *stage = Stage::Connect;
+        let tcp = dial(&addresses, config.nodelay).await?;
+        let stream = if uri.is_secure() {
+            *stage = Stage::Tls;
+            Stream::from(tls.connect(uri.host(), tcp).await?)
+        } else {
+            Stream::from(tcp)
+        };
+        *stage = Stage::Open;
+        let (peer, tls) = (stream.peer_addr().ok(), stream.tls_info());
+        let mut opened = shake_hands(stream, request, config, peer).await?;
+        opened.info.tls = tls;
+        Ok(opened)
+    };
+    let result = timeout(config.timeouts.open, steps).await;
+    result.unwrap_or(Err(ConnectError::Timeout(stage)))
+}
+
+/// Shakes hands over a transport of the caller's own, within `timeouts.open`.
+pub(crate) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    request: &Request,
+    config: &Arc<Config>,
+) -> Result<Opened<S>, ConnectError> {
+    let result = timeout(config.timeouts.open, shake_hands(io, request, config, None)).await;
+    result.unwrap_or(Err(ConnectError::Timeout(Stage::Open)))
+}
+
+async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+    mut io: S,
+    request: &Request,
+    config: &Arc<Config>,
+    peer: Option<SocketAddr>,
+) -> Result<Opened<S>, ConnectError> {
+    let mut handshake = ClientHandshake::new(request, rand::rng().random(), &config.limits);
+    io.write_all(handshake.request_bytes()).await?;
+    io.flush().await?;
+    let mut buffer = [0; HEAD_READ];
+    loop {
+        let len = io.read(&mut buffer).await?;
+        if len == 0 {
+            return Err(failed(handshake.eof(), &handshake, &[]));
+        }
+        let mut input = &buffer[..len];
+        match handshake.receive(&mut input) {
+            Ok(None) => {}
+            Ok(Some(agreed)) => {
+                let connection = Connection::client(config.clone(), || rand::rng().random());
+                let Some(head) = handshake.response().cloned() else {
+                    return Err(failed(handshake.eof(), &handshake, &[]));
+                };
+                let uri = request.uri().to_string();
+                let info =
+                    ConnectionInfo::new(Role::Client, uri, peer, agreed, Head::Response(head));
+                return Ok(Opened {
+                    io,
+                    connection,
+                    info,
+                    early: input.to_vec(),
+                });
+            }
+            Err(error) => {
+                let body = &input[..input.len().min(config.limits.http_body)];
+                return Err(failed(error, &handshake, body));
+            }
+        }
+    }
+}
+
+fn failed(error: HandshakeError, handshake: &ClientHandshake, body: &[u8]) -> ConnectError {
+    let response = handshake.response().cloned().map(Box::new);
+    ConnectError::Handshake {
+        error,
+        response,
+        body: body.to_vec(),
+    }
+}

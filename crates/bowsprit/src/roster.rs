@@ -1,0 +1,174 @@
+//! The connections of one endpoint, known only so that a shutdown reaches them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use bowsprit_proto::CloseCode;
+use tokio::{sync::Notify, time::timeout};
+
+use crate::{ConnectionId, log};
+
+/// How long connections may take to notice that they were cut.
+const CUT_NOTICE: Duration = Duration::from_secs(1);
+
+/// Shared by an endpoint and its connections.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    /// The code to close with, 0 while nobody has asked for it.
+    code: AtomicU16,
+    cut: AtomicBool,
+    members: Mutex<HashMap<ConnectionId, Option<Waker>>>,
+    /// Rung when the last member leaves, and when a shutdown begins.
+    changed: Notify,
+}
+
+/// A place in the roster, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Member {
+    roster: Arc<Roster>,
+    id: ConnectionId,
+}
+
+impl Roster {
+    /// Takes a place; `None` once a shutdown has begun.
+    pub(crate) fn join(self: &Arc<Self>, id: ConnectionId) -> Option<Member> {
+        let mut members = self.members();
+        // Looked at under the lock: a shutdown that counts the members has seen this one.
+        if self.shutdown_code().is_some() {
+            return None;
+        }
+        members.insert(id, None);
+        Some(Member {
+            roster: self.clone(),
+            id,
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members().len()
+    }
+
+    /// The code to close with, once a shutdown has begun.
+    pub(crate) fn shutdown_code(&self) -> Option<CloseCode> {
+        match self.code.load(Ordering::Acquire) {
+            0 => None,
+            code => Some(CloseCode(code)),
+        }
+    }
+
+    /// Asks every member to close.
+    pub(crate) fn begin_shutdown(&self, code: CloseCode) {
+        let code = if code.can_be_sent() {
+            code
+        } else {
+            CloseCode::GOING_AWAY
+        };
+        log::shutdown(self.len(), code);
+        self.code.store(code.0, Ordering::Release);
+        self.wake_all();
+    }
+
+    /// Asks every member to close, waits for `deadline`, and cuts the rest. Returns how many were cut.
+    pub(crate) async fn shutdown(&self, code: CloseCode, deadline: Duration) -> usize {
+        self.begin_shutdown(code);
+        if timeout(deadline, self.empty()).await.is_ok() {
+            return 0;
+        }
+        let cut = self.len();
+        self.cut.store(true, Ordering::Release);
+        self.wake_all();
+        // A task that does not run cannot end either; it is not waited for.
+        let _ = timeout(CUT_NOTICE, self.empty()).await;
+        cut
+    }
+
+    /// Begins a shutdown if nobody would be hit by it; whether there is one now.
+    pub(crate) fn close_if_empty(&self, code: CloseCode) -> bool {
+        let members = self.members();
+        if members.is_empty() {
+            self.code.store(code.0, Ordering::Release);
+        }
+        members.is_empty()
+    }
+
+    /// Waits until no member is left.
+    pub(crate) async fn empty(&self) {
+        self.wait_until(|| self.len() == 0).await;
+    }
+
+    /// Waits until a shutdown begins.
+    pub(crate) async fn shutdown_begun(&self) {
+        self.wait_until(|| self.shutdown_code().is_some()).await;
+    }
+
+    /// Waits until a shutdown has reached its deadline.
+    pub(crate) async fn cut(&self) {
+        self.wait_until(|| self.cut.load(Ordering::Acquire)).await;
+    }
+
+    /// Makes everyone who waits here look again.
+    pub(crate) fn notify(&self) {
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) async fn wait_until(&self, ready: impl Fn() -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if ready() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn wake_all(&self) {
+        let wakers: Vec<Waker> = self.members().values().flatten().cloned().collect();
+        wakers.into_iter().for_each(Waker::wake);
+        self.notify();
+    }
+
+    fn members(&self) -> MutexGuard<'_, HashMap<ConnectionId, Option<Waker>>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Member {
+    /// The task to wake when a shutdown begins.
+    pub(crate) fn register(&self, task: &Waker) {
+        self.roster.members().insert(self.id, Some(task.clone()));
+    }
+
+    pub(crate) fn shutdown_code(&self) -> Option<CloseCode> {
+        self.roster.shutdown_code()
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.roster.cut.load(Ordering::Acquire)
+    }
+
+    /// Waits until a shutdown begins.
+    pub(crate) async fn shutdown_begun(&self) {
+        self.roster.shutdown_begun().await;
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut members = self.roster.members();
+        members.remove(&self.id);
+        let last = members.is_empty();
+        drop(members);
+        if last {
+            self.roster.notify();
+        }
+    }
+}

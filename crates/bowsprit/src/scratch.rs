@@ -1,0 +1,37 @@
+//! Buffers that the connections of a thread share, so that an idle connection owns none.
+
+use std::cell::Cell;
+
+/// The largest single read.
+const READ_SIZE: usize = 64 * 1024;
+
+/// A write buffer that has grown beyond this is not kept for others.
+const KEEP_UP_TO: usize = 256 * 1024;
+
+thread_local! {
+    static READ: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+    static WRITE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends the thread's read buffer to `f`. What is in it is left over from earlier reads.
+pub(crate) fn with_read_buffer<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
+    // Cleared once in the life of a thread, never before a read.
+    let mut buffer = READ
+        .take()
+        .unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice());
+    let result = f(&mut buffer);
+    READ.set(Some(buffer));
+    result
+}
+
+/// The thread's spare write buffer, empty; no memory if it is out.
+pub(crate) fn take_write_buffer() -> Vec<u8> {
+    WRITE.take()
+}
+
+/// Gives a write buffer back once all of it is written.
+pub(crate) fn give_write_buffer(buffer: Vec<u8>) {
+    if buffer.capacity() <= KEEP_UP_TO {
+        WRITE.set(buffer);
+    }
+}

@@ -1,0 +1,348 @@
+//! Runs a connection with a handler: flush, read, hand out every message, flush, wait.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+};
+
+use bowsprit_proto::Event;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{
+    ConnectionInfo, Context, Handler, Pong,
+    driver::{Core, Driver, Progress},
+};
+
+/// Frames handled in one wake-up before other connections get their turn.
+const FRAMES_PER_TURN: usize = 64;
+
+/// A connection and its handler, as the future that runs them to their end.
+#[derive(Debug)]
+pub(crate) struct Session<S, H> {
+    driver: Driver<S>,
+    handler: H,
+    info: Arc<ConnectionInfo>,
+    /// Bytes that came behind the opening handshake, and the sign that nothing has run yet.
+    early: Option<Vec<u8>>,
+    /// Answers pile up because the peer does not read: nor do we, until they have left.
+    holds: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Session<S, H> {
+    pub(crate) const fn new(
+        driver: Driver<S>,
+        handler: H,
+        info: Arc<ConnectionInfo>,
+        early: Vec<u8>,
+    ) -> Self {
+        Self {
+            driver,
+            handler,
+            info,
+            early: Some(early),
+            holds: false,
+        }
+    }
+
+    fn begin(&mut self) {
+        if let Some(mut early) = self.early.take() {
+            let core = &mut self.driver.core;
+            self.handler.on_open(&mut Context {
+                core,
+                info: &self.info,
+            });
+            hand_out(core, &mut self.handler, &self.info, &mut early);
+        }
+    }
+
+    fn poll_until_end(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let mut frames = 0;
+        loop {
+            let progress = self.driver.poll_write(cx);
+            if progress == Progress::Ended {
+                return Poll::Ready(());
+            }
+            let core = &self.driver.core;
+            let queued = core.connection.queued_bytes();
+            let limits = &core.connection.config().limits;
+            self.holds &= queued > limits.send_low_water;
+            if frames >= FRAMES_PER_TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let high_water = limits.send_high_water;
+            if !self.holds && !core.is_paused() {
+                let (handler, info) = (&mut self.handler, &self.info);
+                let read = self.driver.poll_read(cx, |core, input| {
+                    let frames = hand_out(core, handler, info, input);
+                    (frames, core.connection.queued_bytes())
+                });
+                if let Poll::Ready(read) = read {
+                    if let Some((count, now_queued)) = read {
+                        frames += count;
+                        // Only what the messages of this read caused: bulk that handles send must
+                        // not stop the reading that the peer may be waiting for.
+                        self.holds = now_queued > queued && now_queued > high_water;
+                    }
+                    continue;
+                }
+            }
+            if self.driver.poll_timer(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// Nothing in it is pinned: a handler is only ever borrowed.
+impl<S: Unpin, H> Unpin for Session<S, H> {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Future for Session<S, H> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.begin();
+        std::task::ready!(this.poll_until_end(cx));
+        let core = &mut this.driver.core;
+        core.connection.abort();
+        core.tell_handles();
+        let closed = core.connection.closed().cloned().unwrap_or_default();
+        this.handler.on_close(
+            &mut Context {
+                core,
+                info: &this.info,
+            },
+            &closed,
+        );
+        this.driver.end();
+        Poll::Ready(())
+    }
+}
+
+/// Hands every event in `input` to the handler; returns how many there were.
+fn hand_out<H: Handler>(
+    core: &mut Core,
+    handler: &mut H,
+    info: &Arc<ConnectionInfo>,
+    mut input: &mut [u8],
+) -> usize {
+    let mut count = 0;
+    while let Some(event) = core.receive(&mut input) {
+        count += 1;
+        match event {
+            Event::Message(message) => handler.on_message(&mut Context { core, info }, message),
+            Event::Ping(payload) => {
+                let answer = handler.on_ping(&mut Context { core, info }, &payload);
+                if answer == Pong::Reply {
+                    // Refused while closing, when the peer needs none.
+                    let _ = core.connection.pong(&payload);
+                }
+            }
+            Event::Pong(payload) => handler.on_pong(&mut Context { core, info }, &payload),
+            // The connection has queued what must be answered; on_close tells the rest.
+            _ => {}
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use bowsprit_proto::{Cause, Config};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex},
+        time::{Instant, timeout},
+    };
+
+    use super::*;
+    use crate::{
+        ConnectionId, Handlers,
+        accept::{Policy, accept},
+        open::Opened,
+    };
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    /// Counts the calls to write; may never be done with flushing.
+    struct Transport {
+        io: DuplexStream,
+        writes: Arc<AtomicUsize>,
+        flushes: bool,
+    }
+
+    impl AsyncRead for Transport {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut TaskContext<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.io).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for Transport {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut TaskContext<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            Pin::new(&mut self.io).poll_write(cx, buf)
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+            if self.flushes {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        }
+
+        fn poll_shutdown(
+            mut self: Pin<&mut Self>,
+            cx: &mut TaskContext<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.io).poll_shutdown(cx)
+        }
+    }
+
+    /// A server's session behind its opening handshake, the peer, and the count of writes.
+    async fn session<H: Handler>(
+        handler: impl FnOnce(&Arc<AtomicUsize>) -> H,
+        flushes: bool,
+    ) -> (Session<Transport, H>, DuplexStream, Arc<AtomicUsize>) {
+        let (near, mut far) = duplex(64 * 1024);
+        let writes = Arc::new(AtomicUsize::new(0));
+        let handler = handler(&writes);
+        let io = Transport {
+            io: near,
+            writes: writes.clone(),
+            // The handshake itself always gets through.
+            flushes: true,
+        };
+        let mut config = Config::server();
+        config.automatic_pong = false;
+        let policy = Policy {
+            config: Arc::new(config),
+            server_header: None,
+            any_origin: false,
+        };
+        far.write_all(REQUEST).await.expect("a write");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let Opened {
+            mut io,
+            connection,
+            info,
+            early,
+        } = accept(io, &policy, None, None, deadline)
+            .await
+            .expect("a request");
+        let mut head = [0; 1024];
+        let len = far.read(&mut head).await.expect("an answer");
+        assert!(head[..len].ends_with(b"\r\n\r\n"));
+        writes.store(0, Ordering::Relaxed);
+        io.flushes = flushes;
+        let core = Core::new(connection, ConnectionId::next(), None, None);
+        let session = Session::new(Driver::new(io, core), handler, Arc::new(info), early);
+        (session, far, writes)
+    }
+
+    /// A short frame of a client, masked with zeros.
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let len = u8::try_from(payload.len()).expect("a short frame");
+        [&[first, 0x80 | len, 0, 0, 0, 0], payload].concat()
+    }
+
+    fn echo(_: &Arc<AtomicUsize>) -> Handlers {
+        Handlers::new().on_message(|cx, message| cx.send(message).expect("room"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_messages_of_a_read_are_handed_out_before_their_answers_leave_in_one_write() {
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let handler = |writes: &Arc<AtomicUsize>| {
+            let writes = writes.clone();
+            Handlers::new().on_message(move |cx, message| {
+                tell.send(writes.load(Ordering::Relaxed)).expect("a test");
+                cx.send(message).expect("room");
+            })
+        };
+        let (session, mut far, writes) = session(handler, true).await;
+        tokio::spawn(session);
+        let mut input = Vec::new();
+        for number in 0..16 {
+            input.extend(masked(0x81, &[b'a' + number]));
+        }
+        input.extend(masked(0x89, b"?"));
+        far.write_all(&input).await.expect("a write");
+        let mut answers = vec![0; 16 * 3 + 3];
+        far.read_exact(&mut answers).await.expect("answers");
+        assert!(answers.ends_with(b"\x81\x01p\x8A\x01?"), "{answers:?}");
+        assert_eq!(writes.load(Ordering::Relaxed), 1);
+        for _ in 0..16 {
+            assert_eq!(told.recv().await, Some(0), "writes before a message");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_to_the_next_read_leave_in_the_next_write() {
+        let (session, mut far, writes) = session(echo, true).await;
+        tokio::spawn(session);
+        for round in 1..=3 {
+            let input = masked(0x81, b"a").repeat(100);
+            far.write_all(&input).await.expect("a write");
+            far.read_exact(&mut [0; 300]).await.expect("answers");
+            assert_eq!(writes.load(Ordering::Relaxed), round);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_never_reads_is_not_read_for_ever() {
+        let (mut session, mut far, _) = session(echo, true).await;
+        let handle = session.driver.core.handle();
+        tokio::spawn(session);
+        let message = masked(0x82, &[0; 125]);
+        let mut poured = 0;
+        // Virtual time stands still while anything moves.
+        while let Ok(written) = timeout(Duration::from_secs(1), far.write_all(&message)).await {
+            written.expect("open");
+            poured += message.len();
+            assert!(poured < 64 << 20, "no end in sight");
+        }
+        let queued = handle.buffered_bytes();
+        assert!(
+            (256 << 10..400 << 10).contains(&queued),
+            "{queued} are queued"
+        );
+        assert!(poured < 1 << 20, "{poured} were taken");
+        let mut answers = vec![0; poured / message.len() * 127];
+        far.read_exact(&mut answers).await.expect("every answer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_does_not_wait_for_a_transport_that_cannot_flush() {
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let handler = |_: &_| {
+            Handlers::new()
+                .on_open(|cx| cx.send("stuck").expect("room"))
+                .on_close(move |_, closed| tell.send(closed.cause.clone()).expect("a test"))
+        };
+        let (mut session, _far, _) = session(handler, false).await;
+        let handle = session.driver.core.handle();
+        tokio::spawn(session);
+        tokio::task::yield_now().await;
+        handle.terminate();
+        let closed = timeout(Duration::from_secs(1), told.recv()).await;
+        assert_eq!(closed.expect("an end"), Some(Some(Cause::Aborted)));
+    }
+}

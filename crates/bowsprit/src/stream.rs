@@ -1,0 +1,215 @@
+//! The byte stream under a connection: plain TCP, or TLS over TCP.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::ProtocolVersion;
+
+/// A connected stream of bytes, plain or encrypted, from either end.
+///
+/// A TLS stream that ends without TLS's own goodbye (`close_notify`) reads as ended, like TCP: the
+/// closing handshake of RFC 6455 §7 already tells a whole conversation from one cut short, and many
+/// servers leave the goodbye out.
+///
+/// ```
+/// use bowsprit::Stream;
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let stream = Stream::from(TcpStream::connect(listener.local_addr()?).await?);
+/// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+/// assert!(stream.tls_info().is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub enum Stream {
+    /// Bytes as they are.
+    Tcp(TcpStream),
+    /// Encrypted bytes. Boxed, as a TLS session is far larger than a socket.
+    Tls(Box<TlsStream>),
+}
+
+impl Stream {
+    /// Returns the address of the peer, or of the proxy in between.
+    ///
+    /// # Errors
+    ///
+    /// When the system has forgotten it, after a reset for example.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().peer_addr()
+    }
+
+    /// Returns the address of this end.
+    ///
+    /// # Errors
+    ///
+    /// When the system has forgotten it.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().local_addr()
+    }
+
+    /// Returns what the TLS handshake agreed on, or `None` over plain TCP.
+    pub fn tls_info(&self) -> Option<TlsInfo> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Tls(stream) => Some(stream.info()),
+        }
+    }
+
+    /// Returns the socket underneath, for its options. Its bytes belong to this stream.
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.inner.get_ref().0,
+        }
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Self::Tcp(stream)
+    }
+}
+
+impl From<TlsStream> for Stream {
+    fn from(stream: TlsStream) -> Self {
+        Self::Tls(Box::new(stream))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => match Pin::new(&mut stream.inner).poll_read(cx, buf) {
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                other => other,
+            },
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(&mut stream.inner).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tls(stream) => Pin::new(&mut stream.inner).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.inner.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(&mut stream.inner).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(&mut stream.inner).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A TLS session over TCP whose handshake is done. Becomes a [`Stream`] to be read and written.
+///
+/// Made by [`Tls::connect`](crate::Tls::connect) and
+/// [`ServerTls::accept`](crate::ServerTls::accept).
+pub struct TlsStream {
+    inner: tokio_rustls::TlsStream<TcpStream>,
+    verified: bool,
+}
+
+impl TlsStream {
+    /// Takes a finished handshake, and whether it has verified who the peer is.
+    pub(crate) fn new(inner: tokio_rustls::TlsStream<TcpStream>, verified: bool) -> Self {
+        Self { inner, verified }
+    }
+
+    /// Returns what the handshake agreed on.
+    pub fn info(&self) -> TlsInfo {
+        let session = self.inner.get_ref().1;
+        let version = match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            _ => "unknown",
+        };
+        let suite = session
+            .negotiated_cipher_suite()
+            .and_then(|suite| suite.suite().as_str());
+        TlsInfo {
+            version,
+            // rustls says TLS13_ where IANA's registry says TLS_ (RFC 8446 §B.4).
+            cipher: suite.unwrap_or("unknown").replacen("TLS13_", "TLS_", 1),
+            verified: self.verified,
+        }
+    }
+}
+
+impl fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream")
+            .field("tcp", self.inner.get_ref().0)
+            .field("info", &self.info())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a TLS handshake agreed on.
+///
+/// ```
+/// use bowsprit::TlsInfo;
+///
+/// fn describe(info: &TlsInfo) -> String {
+///     let trust = if info.verified { "" } else { ", certificate not verified" };
+///     format!("{} with {}{trust}", info.version, info.cipher)
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// "TLS 1.2" or "TLS 1.3".
+    pub version: &'static str,
+    /// The cipher suite by its IANA name, "TLS_AES_256_GCM_SHA384" for example.
+    pub cipher: String,
+    /// Whether the peer's certificate was verified: false in a client that accepts any, and in a
+    /// server, which asks for none.
+    pub verified: bool,
+}

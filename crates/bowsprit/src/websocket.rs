@@ -1,0 +1,485 @@
+//! The asynchronous face: one connection whose owner awaits messages.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bowsprit_proto::{CloseCode, Closed, Event, Message, SendError, State as Phase};
+use futures_core::Stream as MessageStream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{
+    ConnectionId, ConnectionInfo, Error, Handle, Receiver, Sender, Stream,
+    driver::{Core, Driver, Progress},
+    link::Link,
+    log,
+    open::Opened,
+    roster::Member,
+    split,
+};
+
+/// An open connection of either role over any transport.
+///
+/// It moves when its owner is inside one of its methods: pings are answered and handles served by
+/// whoever awaits [`recv`](Self::recv). Dropping it ends the transport without a closing handshake.
+///
+/// It is a `futures` `Stream` of messages and a `Sink` for them, too.
+///
+/// ```no_run
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// use bowsprit::CloseCode;
+///
+/// let mut ws = bowsprit::connect("ws://localhost:9002").await?;
+/// ws.send("hello").await?;
+/// while let Some(message) = ws.recv().await? {
+///     println!("<< {message:?}");
+///     if message.as_text() == Some("bye") {
+///         println!("{}", ws.close(CloseCode::NORMAL, "done").await?);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct WebSocket<S = Stream> {
+    driver: Driver<S>,
+    info: Arc<ConnectionInfo>,
+    /// Bytes that were read behind the last message handed out.
+    unread: Unread,
+    /// How the connection ended, once it has.
+    closed: Option<Closed>,
+}
+
+/// What was received and not asked for, consumed from the front; no memory while there is nothing.
+#[derive(Debug, Default)]
+struct Unread {
+    /// Messages that came while a send had to wait. They are older than the bytes.
+    messages: VecDeque<Message>,
+    /// What they count for against `limits.message`.
+    ahead: usize,
+    bytes: Vec<u8>,
+    at: usize,
+    /// A control frame was answered, and the answer is not written.
+    owes_control: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    pub(crate) fn new(
+        opened: Opened<S>,
+        id: ConnectionId,
+        link: Option<Arc<Link>>,
+        member: Option<Member>,
+    ) -> Self {
+        let Opened {
+            io,
+            connection,
+            info,
+            early,
+        } = opened;
+        let info = Arc::new(info);
+        log::connect(id, &info);
+        if let Some(link) = &link {
+            let _ = link.info.set(info.clone());
+        }
+        let driver = Driver::new(io, Core::new(connection, id, link, member));
+        Self {
+            driver,
+            info,
+            unread: Unread {
+                bytes: early,
+                ..Unread::default()
+            },
+            closed: None,
+        }
+    }
+
+    /// Receives the next message, or `None` once the connection has ended as it should.
+    ///
+    /// Answers pings and the peer's close on the way, serves handles, and writes what was
+    /// [fed](Self::feed) before it waits.
+    ///
+    /// # Errors
+    ///
+    /// Once, when the peer broke a rule, was too slow, or went away without a close frame. After it
+    /// `None` is returned, and [`close_info`](Self::close_info) has the details.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: a message is either returned or still there.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await.transpose()
+    }
+
+    /// Sends one message: queues it, then waits until all that is queued was written. Meanwhile it
+    /// reads ahead at most `limits.message` bytes, which [`recv`](Self::recv) then returns.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closing or has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The whole message is queued or nothing of it. What is queued goes out with any later call.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Queues one message, to be written together with others: by [`recv`](Self::recv) before it
+    /// waits, or by [`flush`](Self::flush). Waits only while more than `limits.send_high_water` bytes
+    /// are queued.
+    ///
+    /// An answering loop that feeds makes one write for each batch that it reads:
+    ///
+    /// ```no_run
+    /// # async fn echo(mut ws: bowsprit::WebSocket) -> Result<(), bowsprit::Error> {
+    /// while let Some(message) = ws.recv().await? {
+    ///     ws.feed(message).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closing or has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The whole message is queued or nothing of it.
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        let message = message.into();
+        poll_fn(|cx| self.poll_room(cx)).await?;
+        Ok(self.driver.core.send_shared(message)?)
+    }
+
+    /// Writes all that is queued.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended before all was written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost; call it again.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flush_all(cx)).await
+    }
+
+    /// Sends a ping with at most 125 bytes of payload. [`recv`](Self::recv) takes the pong.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is too long, or the connection is closing or has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The whole ping is queued or nothing of it.
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.driver.core.connection.ping(payload)?;
+        self.flush().await
+    }
+
+    /// Closes the connection: sends the close frame behind what is queued, discards what still
+    /// arrives, and waits for the peer's close frame and the end of the transport, at most
+    /// `timeouts.close`. Returns how it ended.
+    ///
+    /// On a connection that is closing already it only waits.
+    ///
+    /// # Errors
+    ///
+    /// When the code may not be sent. The connection stays open then.
+    ///
+    /// # Cancel safety
+    ///
+    /// The close frame stays queued; call this or [`recv`](Self::recv) again.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<Closed, Error> {
+        if self.driver.core.connection.state() == Phase::Open {
+            self.driver.core.connection.close(code, reason)?;
+        }
+        // An error is part of how it ended; the messages are not wanted any more.
+        while self.closed.is_none() {
+            let _ = self.recv().await;
+        }
+        Ok(self.closed.clone().unwrap_or_default())
+    }
+
+    /// How the connection ended, once it has.
+    pub const fn close_info(&self) -> Option<&Closed> {
+        self.closed.as_ref()
+    }
+
+    /// A handle to the connection, for other threads and tasks. What they send leaves while this is
+    /// in [`recv`](Self::recv) or any other method.
+    pub fn handle(&mut self) -> Handle {
+        let handle = self.driver.core.handle();
+        let _ = self.driver.core.link().info.set(self.info.clone());
+        handle
+    }
+
+    /// The connection's id.
+    pub const fn id(&self) -> ConnectionId {
+        self.driver.core.id()
+    }
+
+    /// What the opening handshake settled.
+    pub const fn info(&self) -> &Arc<ConnectionInfo> {
+        &self.info
+    }
+
+    /// The subprotocol that both sides agreed on.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.info.subprotocol.as_deref()
+    }
+
+    /// Bytes that are queued and not yet written.
+    pub const fn queued_bytes(&self) -> usize {
+        self.driver.core.connection.queued_bytes()
+    }
+
+    /// The transport. What is written to it directly breaks the connection.
+    pub const fn get_ref(&self) -> &S {
+        self.driver.io()
+    }
+
+    /// Two halves that work alone, in different tasks.
+    pub fn split(self) -> (Sender<S>, Receiver<S>) {
+        split::split(self)
+    }
+
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        if let Some(message) = self.unread.next_ahead() {
+            return Poll::Ready(Some(Ok(message)));
+        }
+        if self.closed.is_some() {
+            return Poll::Ready(None);
+        }
+        loop {
+            if let Some(message) = self.unread.next_message(&mut self.driver.core) {
+                self.write_control(cx);
+                return Poll::Ready(Some(Ok(message)));
+            }
+            let progress = self.driver.poll_write(cx);
+            if progress == Progress::Ended {
+                return Poll::Ready(self.end(cx).map(Err));
+            }
+            let connection = &self.driver.core.connection;
+            let full = connection.queued_bytes() > connection.config().limits.send_high_water;
+            if self.driver.core.is_paused() || (full && progress == Progress::Blocked) {
+                // The peer does not read: nor do we, or its pings would fill the queue.
+                ready!(self.driver.poll_timer(cx));
+                continue;
+            }
+            let unread = &mut self.unread;
+            let read = self.driver.poll_read(cx, |core, mut input| {
+                let message = next_message(core, &mut input, &mut unread.owes_control);
+                unread.keep(input);
+                message
+            });
+            match read {
+                Poll::Ready(Some(Some(message))) => {
+                    self.write_control(cx);
+                    return Poll::Ready(Some(Ok(message)));
+                }
+                Poll::Ready(_) => {}
+                Poll::Pending => ready!(self.driver.poll_timer(cx)),
+            }
+        }
+    }
+
+    /// Ready once a message may be queued.
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            let connection = &self.driver.core.connection;
+            if connection.queued_bytes() <= connection.config().limits.send_high_water {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_write_or_read_ahead(cx))?;
+        }
+    }
+
+    pub(crate) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_write_or_read_ahead(cx)
+    }
+
+    pub(crate) fn queue(&mut self, message: Message) -> Result<(), Error> {
+        Ok(self.driver.core.send_shared(message)?)
+    }
+
+    /// The closing handshake as far as this side has a part in it; the reading half does the rest.
+    pub(crate) fn begin_close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        Ok(self.driver.core.connection.close(code, reason)?)
+    }
+
+    /// The close frame, unless one was sent already, and all that is queued; the reading half does
+    /// the rest.
+    pub(crate) fn poll_send_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.phase() {
+            Phase::Open => self.begin_close(CloseCode::NORMAL, "")?,
+            Phase::Ended => return Poll::Ready(Ok(())),
+            Phase::CloseSent | Phase::Exchanged | Phase::Failed => {}
+        }
+        self.poll_flush_all(cx)
+    }
+
+    pub(crate) const fn phase(&self) -> Phase {
+        self.driver.core.connection.state()
+    }
+
+    /// Writes all that is queued. While the transport takes no more, reads ahead as much as one message
+    /// may hold, so that two peers that only send do not wait for each other for ever.
+    fn poll_write_or_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            match self.driver.poll_write(cx) {
+                Progress::Flushed => return Poll::Ready(Ok(())),
+                Progress::Ended => {
+                    let error = self.end(cx).unwrap_or(Error::Send(SendError::Closed));
+                    return Poll::Ready(Err(error));
+                }
+                Progress::Blocked => {}
+            }
+            let core = &mut self.driver.core;
+            let unread = &mut self.unread;
+            unread.read_ahead_rest(core);
+            if unread.ahead <= core.connection.config().limits.message && !core.is_paused() {
+                let read = self
+                    .driver
+                    .poll_read(cx, |core, input| unread.read_ahead(core, input));
+                if read.is_ready() {
+                    continue;
+                }
+            }
+            ready!(self.driver.poll_timer(cx));
+        }
+    }
+
+    /// A pong or the answer to a close leaves before the application hears of anything. What it fed
+    /// itself may wait for more.
+    fn write_control(&mut self, cx: &mut Context<'_>) {
+        if mem::take(&mut self.unread.owes_control) {
+            let _ = self.driver.poll_write(cx);
+        }
+    }
+
+    /// Notes how the connection ended; the error to report, if it did not end as it should.
+    fn end(&mut self, cx: &mut Context<'_>) -> Option<Error> {
+        let closed = self.driver.end();
+        self.driver.end_transport(cx);
+        let cause = closed.cause.clone();
+        self.closed = Some(closed);
+        cause.map(Error::Ended)
+    }
+}
+
+impl Unread {
+    const fn is_empty(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    fn keep(&mut self, input: &[u8]) {
+        self.bytes.extend_from_slice(input);
+    }
+
+    fn next_ahead(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        self.ahead -= cost_ahead(&message);
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
+        Some(message)
+    }
+
+    /// Takes all that is in `input`: the transport may end before anybody asks for it.
+    fn read_ahead(&mut self, core: &mut Core, mut input: &mut [u8]) {
+        while let Some(message) = next_message(core, &mut input, &mut self.owes_control) {
+            self.ahead += cost_ahead(&message);
+            self.messages.push_back(message);
+        }
+    }
+
+    fn read_ahead_rest(&mut self, core: &mut Core) {
+        if !self.is_empty() {
+            let mut bytes = mem::take(&mut self.bytes);
+            let at = mem::take(&mut self.at);
+            self.read_ahead(core, &mut bytes[at..]);
+        }
+    }
+
+    /// The next message among the bytes; gives their memory back once all are consumed.
+    fn next_message(&mut self, core: &mut Core) -> Option<Message> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut input = &mut self.bytes[self.at..];
+        let message = next_message(core, &mut input, &mut self.owes_control);
+        let left = input.len();
+        self.at = self.bytes.len() - left;
+        if left == 0 {
+            self.bytes = Vec::new();
+            self.at = 0;
+        }
+        message
+    }
+}
+
+/// The next message in `input`. Notes in `owes_control` whether control frames were to be answered.
+fn next_message(
+    core: &mut Core,
+    input: &mut &mut [u8],
+    owes_control: &mut bool,
+) -> Option<Message> {
+    while let Some(event) = core.receive(input) {
+        match event {
+            Event::Message(message) => return Some(message.into_message()),
+            Event::Ping(_) | Event::Close(_) | Event::Failed(_) => *owes_control = true,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a message that was read ahead counts for: a flood of tiny ones meets the limit, too.
+fn cost_ahead(message: &Message) -> usize {
+    message.as_bytes().len().max(64)
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> MessageStream for WebSocket<S> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_recv(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_room(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.queue(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_flush_all(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.driver.core.connection.state() == Phase::Open {
+            self.begin_close(CloseCode::NORMAL, "")?;
+        }
+        while ready!(self.poll_recv(cx)).is_some() {}
+        Poll::Ready(Ok(()))
+    }
+}
