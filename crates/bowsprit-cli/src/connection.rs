@@ -1,0 +1,217 @@
+//! What is known of one connection, and how `show` and `list` print it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bowsprit::{Closed, ConnectionInfo, Handle, Initiator, State};
+
+use crate::history::History;
+use crate::network::{Failure, Flow};
+use crate::printer::Output;
+use crate::printer::text::escape;
+
+/// One connection: it stays in the list when it has ended.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) uri: String,
+    pub(crate) handle: Handle,
+    pub(crate) flow: Arc<Flow>,
+    pub(crate) started: Instant,
+    pub(crate) stage: Stage,
+    pub(crate) info: Option<Arc<ConnectionInfo>>,
+    pub(crate) history: History,
+    /// How many received messages `wait` has taken.
+    pub(crate) taken: u64,
+    /// A message waits for room in the queue: none may overtake it.
+    pub(crate) is_sending: bool,
+    /// The pings that no pong has answered yet.
+    pub(crate) pings: Vec<(u64, Instant)>,
+    pub(crate) round_trip: Option<Duration>,
+}
+
+/// How far a connection is, as the session has heard.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    Connecting,
+    Open,
+    Closing,
+    Failed(Failure),
+    Closed(Closed),
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "Connecting",
+            Self::Open => "Open",
+            Self::Closing => "Closing",
+            Self::Failed(_) => "Failed",
+            Self::Closed(_) => "Closed",
+        })
+    }
+}
+
+impl Connection {
+    /// A connection that has just been started.
+    pub(crate) fn new(uri: String, handle: Handle, flow: Arc<Flow>) -> Self {
+        Self {
+            uri,
+            handle,
+            flow,
+            started: Instant::now(),
+            stage: Stage::Connecting,
+            info: None,
+            history: History::default(),
+            taken: 0,
+            is_sending: false,
+            pings: Vec::new(),
+            round_trip: None,
+        }
+    }
+
+    /// The stage in the words of `show`. The peer's close frame may be on its way already.
+    pub(crate) fn status(&self) -> String {
+        match self.stage {
+            Stage::Open if self.handle.state() == State::Closing => Stage::Closing.to_string(),
+            _ => self.stage.to_string(),
+        }
+    }
+
+    /// Whether it failed or closed.
+    pub(crate) const fn has_ended(&self) -> bool {
+        matches!(self.stage, Stage::Failed(_) | Stage::Closed(_))
+    }
+
+    /// What the peer says that it is, in the words of `show`.
+    fn server(&self) -> String {
+        let name = match (&self.info, &self.stage) {
+            (Some(info), _) => info.response_header("server"),
+            (None, Stage::Failed(failure)) => failure
+                .answer
+                .as_ref()
+                .and_then(|answer| answer.server.as_deref()),
+            (None, _) => return "N/A".to_owned(),
+        };
+        match name {
+            None | Some("") => "None Specified".to_owned(),
+            Some(name) => escape(name).into_owned(),
+        }
+    }
+
+    /// Why it ended, in the words of `show`.
+    fn reason(&self) -> String {
+        match &self.stage {
+            Stage::Failed(failure) => failure_text(failure),
+            Stage::Closed(closed) => {
+                format!(
+                    "close code: {}, close reason: {}",
+                    closed.remote_code(),
+                    escape(closed.remote_reason())
+                )
+            }
+            _ => "N/A".to_owned(),
+        }
+    }
+
+    /// The block of `show`: the lines of the original, then, unless they are unwanted, the facts that
+    /// it did not tell.
+    pub(crate) fn show(&self, out: &mut dyn Output, with_facts: bool) {
+        out.line(&format!("> URI: {}", escape(&self.uri)));
+        out.line(&format!("> Status: {}", self.status()));
+        out.line(&format!("> Remote Server: {}", self.server()));
+        out.line(&format!("> Error/close reason: {}", self.reason()));
+        out.line(&format!(
+            "> Messages Processed: ({}) ",
+            self.history.total()
+        ));
+        self.history.lines().for_each(|line| out.line(&line));
+        if with_facts {
+            self.facts()
+                .iter()
+                .for_each(|(name, fact)| out.line(&format!("> {name}: {fact}")));
+        }
+        out.line("");
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = Vec::new();
+        if let Some(subprotocol) = self
+            .info
+            .as_ref()
+            .and_then(|info| info.subprotocol.as_deref())
+        {
+            facts.push(("Subprotocol", escape(subprotocol).into_owned()));
+        }
+        match &self.stage {
+            Stage::Failed(Failure {
+                answer: Some(answer),
+                ..
+            }) => {
+                facts.push(("HTTP response", escape(&answer.status).into_owned()));
+            }
+            Stage::Closed(closed) => closing_facts(closed, &mut facts),
+            _ => {}
+        }
+        if let Some(round_trip) = self.round_trip {
+            facts.push(("Last round trip", milliseconds(round_trip)));
+        }
+        if self.history.dropped() > 0 {
+            facts.push(("Older messages dropped", self.history.dropped().to_string()));
+        }
+        facts
+    }
+}
+
+/// What the original did not tell of an end, where the lines above do not say it already: that
+/// this side closed and the peer answered with the same code and reason is how it should be.
+fn closing_facts(closed: &Closed, facts: &mut Vec<(&'static str, String)>) {
+    if closed.is_clean()
+        && closed.initiator == Some(Initiator::Local)
+        && closed.local == closed.remote
+    {
+        return;
+    }
+    if let Some(local) = &closed.local {
+        let reason = escape(&local.reason);
+        facts.push((
+            "Sent close",
+            format!("close code: {}, close reason: {reason}", local.code),
+        ));
+    }
+    if let Some(initiator) = closed.initiator {
+        facts.push(("Closed first by", party(initiator).to_owned()));
+    }
+    if let Some(cause) = &closed.cause {
+        facts.push(("Cause", escape(&cause.to_string()).into_owned()));
+    }
+}
+
+/// The failure in the words of `show`: the original's, then the detail that it kept to itself.
+fn failure_text(failure: &Failure) -> String {
+    match failure.head {
+        // The status has a line of its own.
+        Failure::STATUS => Failure::STATUS.to_owned(),
+        head if head.to_lowercase().ends_with(&failure.detail) => head.to_owned(),
+        head => format!("{head} ({})", escape(&failure.detail)),
+    }
+}
+
+/// The side that did something.
+pub(crate) const fn party(initiator: Initiator) -> &'static str {
+    match initiator {
+        Initiator::Local => "this side",
+        Initiator::Remote => "peer",
+    }
+}
+
+/// A duration for people: hundredths of a millisecond below one, whole ones from ten on.
+pub(crate) fn milliseconds(duration: Duration) -> String {
+    let millis = duration.as_secs_f64() * 1e3;
+    let decimals = if millis < 1.0 {
+        2
+    } else {
+        usize::from(millis < 10.0)
+    };
+    format!("{millis:.decimals$} ms")
+}

@@ -1,0 +1,76 @@
+//! Where lines come from and go to: a pipe, a plain terminal, or one with a line editor.
+
+use std::io::{self, IsTerminal as _};
+use std::task::{Context, Poll};
+
+use crate::input::Input;
+use crate::printer::Output;
+
+mod plain;
+mod quiet;
+mod terminal;
+
+use plain::Plain;
+use terminal::Terminal;
+
+/// Tells the connections that can be named in a line, each with its URI.
+pub(crate) type Ids<'a> = &'a dyn Fn() -> Vec<(String, String)>;
+
+/// The two ends of the program as its user sees them.
+pub(crate) trait Console: Output {
+    /// Waits for what is read next; [`next`](Self::next) may then have an input.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<()>;
+    /// The next line, or what came instead, once it is there.
+    fn next(&mut self) -> Option<Input>;
+    /// Has what waits written, and the prompt if there is one: then a line is wanted.
+    fn flush(&mut self, prompt: Option<&'static str>, ids: Ids<'_>);
+    /// Whether more may be told; what is told all the same is kept.
+    fn has_room(&self) -> bool;
+    /// Whether Ctrl-C, typed now, comes as a signal.
+    fn interrupts_by_signal(&self) -> bool;
+    /// Forgets what was typed and not taken.
+    fn forget(&mut self);
+    /// Whether nobody reads the output any more.
+    fn is_closed(&self) -> bool;
+}
+
+/// How the two ends of the program are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Lines come from a pipe or a file.
+    Script,
+    /// A person types, and the terminal edits the line.
+    Plain { has_prompt: bool },
+    /// A person types, and the line editor edits the line.
+    Editor,
+}
+
+impl Mode {
+    /// What the standard streams and `TERM` allow.
+    pub(crate) fn detect() -> Self {
+        let has_prompt = io::stdout().is_terminal();
+        let is_capable =
+            std::env::var_os("TERM").is_some_and(|term| term != "dumb" && !term.is_empty());
+        match io::stdin().is_terminal() {
+            false => Self::Script,
+            true if has_prompt && is_capable => Self::Editor,
+            true => Self::Plain { has_prompt },
+        }
+    }
+
+    /// The console for this mode; a plain one where the terminal cannot be set up for the editor.
+    ///
+    /// # Errors
+    ///
+    /// When standard input cannot be read.
+    pub(crate) fn open(self) -> io::Result<Box<dyn Console>> {
+        Ok(match self {
+            Self::Script => Box::new(Plain::script()?),
+            Self::Plain { has_prompt } => Box::new(Plain::terminal(has_prompt)?),
+            Self::Editor => match Terminal::open() {
+                Ok(terminal) => Box::new(terminal),
+                Err(_) => Box::new(Plain::terminal(true)?),
+            },
+        })
+    }
+}

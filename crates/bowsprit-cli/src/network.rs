@@ -1,0 +1,217 @@
+//! What happens on the network, as events of the session: the handler keeps no state but the flow.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use bowsprit::proto::handshake::HandshakeError;
+use bowsprit::{
+    Closed, ConnectError, ConnectionInfo, Context, Handle, Handler, Message, MessageRef, SendError,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Something that the session learns.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Of the connection with this id.
+    Connection(u32, Change),
+    /// The echo server has stopped; it had closed this many connections.
+    Stopped(usize),
+}
+
+/// What happened to a connection.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// The opening handshake is done.
+    Opened {
+        info: Arc<ConnectionInfo>,
+        at: Instant,
+    },
+    /// It will never open.
+    Failed(Failure),
+    /// A message came.
+    Received(Message),
+    /// A pong came.
+    Pong { payload: Vec<u8>, at: Instant },
+    /// A message that had to wait for room is in the queue, or never will be.
+    Queued(Message, Result<(), SendError>),
+    /// It has ended.
+    Ended(Closed),
+}
+
+/// Why a connection did not open.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The kind of fault in the words of the original.
+    pub(crate) head: &'static str,
+    /// The fault itself in the words of the library; foreign text, not escaped.
+    pub(crate) detail: String,
+    /// What the server answered, if it did.
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Failure {
+    /// The text that the seed prints for an answer other than 101, alone in its line.
+    pub(crate) const STATUS: &str = "Invalid HTTP status.";
+}
+
+/// The HTTP response that a connection failed on.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The status code and the reason phrase; foreign text, not escaped.
+    pub(crate) status: String,
+    /// The `Server` header; foreign text, not escaped.
+    pub(crate) server: Option<String>,
+}
+
+impl From<&ConnectError> for Failure {
+    fn from(error: &ConnectError) -> Self {
+        let answer = error.response().map(|response| Answer {
+            status: format!("{} {}", response.status(), response.reason())
+                .trim_end()
+                .to_owned(),
+            server: response.header("server").map(str::to_owned),
+        });
+        Self {
+            head: head(error),
+            detail: error.to_string(),
+            answer,
+        }
+    }
+}
+
+/// The words that the original would have used, where it had any that are true.
+fn head(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::Io(error) if error.kind() == ErrorKind::UnexpectedEof => "End of File",
+        ConnectError::Dial(_) | ConnectError::Io(_) => "Underlying Transport Error",
+        ConnectError::Tls(_) => "TLS handshake failed",
+        ConnectError::Timeout(_) => "The opening handshake timed out",
+        ConnectError::Handshake { error, .. } => match error {
+            HandshakeError::Status(_) => Failure::STATUS,
+            HandshakeError::Missing(_)
+            | HandshakeError::MissingUpgrade
+            | HandshakeError::MissingConnection => "A required HTTP header is missing",
+            _ => "Opening handshake failed",
+        },
+        _ => "Canceled",
+    }
+}
+
+/// How much a connection has told the session that the session has not heard yet.
+///
+/// Past [`Flow::HIGH`] the handler stops reading; below [`Flow::LOW`] the session resumes. Nothing
+/// is lost, and a peer that floods fills its own connection and not this program's memory.
+#[derive(Debug, Default)]
+pub(crate) struct Flow {
+    unheard: AtomicUsize,
+    paused: AtomicBool,
+}
+
+impl Flow {
+    const HIGH: usize = 1 << 20;
+    const LOW: usize = 1 << 18;
+
+    /// What an event weighs besides its payload, so that empty messages count as well.
+    const OVERHEAD: usize = 128;
+
+    /// Counts an event in; true where reading must pause before the event is handed on.
+    fn add(&self, payload: usize) -> bool {
+        let weight = payload + Self::OVERHEAD;
+        self.unheard.fetch_add(weight, Ordering::SeqCst) + weight > Self::HIGH
+    }
+
+    /// Counts an event out; true where reading must resume.
+    pub(crate) fn remove(&self, payload: usize) -> bool {
+        let weight = payload + Self::OVERHEAD;
+        let unheard = self.unheard.fetch_sub(weight, Ordering::SeqCst) - weight;
+        unheard < Self::LOW && self.paused.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Tells the session what happens to one connection.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    id: u32,
+    flow: Arc<Flow>,
+    events: UnboundedSender<Event>,
+}
+
+impl Reporter {
+    /// A reporter for the connection with this id.
+    pub(crate) const fn new(id: u32, flow: Arc<Flow>, events: UnboundedSender<Event>) -> Self {
+        Self { id, flow, events }
+    }
+
+    fn tell(&self, change: Change) {
+        // A session that has ended needs to know nothing.
+        let _ = self.events.send(Event::Connection(self.id, change));
+    }
+
+    fn tell_within_flow(&self, cx: &mut Context<'_>, payload: usize, change: Change) {
+        // The mark comes before the event: whoever takes the event sees the mark.
+        if self.flow.add(payload) {
+            cx.pause_reading();
+            self.flow.paused.store(true, Ordering::SeqCst);
+        }
+        self.tell(change);
+    }
+}
+
+impl Handler for Reporter {
+    fn on_open(&mut self, cx: &mut Context<'_>) {
+        self.tell(Change::Opened {
+            info: Arc::clone(cx.info()),
+            at: Instant::now(),
+        });
+    }
+
+    fn on_fail(&mut self, _: &Handle, error: &ConnectError) {
+        self.tell(Change::Failed(error.into()));
+    }
+
+    fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
+        let message = message.into_message();
+        self.tell_within_flow(cx, message.as_bytes().len(), Change::Received(message));
+    }
+
+    fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {
+        let at = Instant::now();
+        self.tell_within_flow(
+            cx,
+            payload.len(),
+            Change::Pong {
+                payload: payload.to_vec(),
+                at,
+            },
+        );
+    }
+
+    fn on_close(&mut self, _: &mut Context<'_>, closed: &Closed) {
+        self.tell(Change::Ended(closed.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_a_flood_and_resumes_when_it_has_drained() {
+        let flow = Flow::default();
+        let mut count = 0;
+        while !flow.add(1_000) {
+            count += 1;
+        }
+        flow.paused.store(true, Ordering::SeqCst);
+        let resumed = (0..=count)
+            .position(|_| flow.remove(1_000))
+            .expect("reading should resume");
+        assert!(resumed > 0);
+        assert!(
+            (resumed..count).all(|_| !flow.remove(1_000)),
+            "resumes once"
+        );
+    }
+}

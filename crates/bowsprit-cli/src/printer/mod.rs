@@ -1,0 +1,72 @@
+//! Every byte of output: lines to a pipe or above the prompt, a vanished reader included.
+
+use std::io::{self, Write};
+
+pub(crate) mod hex;
+pub(crate) mod text;
+
+/// Where the session's lines go. A line has been escaped where it holds foreign text.
+pub(crate) trait Output {
+    /// Adds one line; it appears with the next flush.
+    fn line(&mut self, line: &str);
+}
+
+/// Lines that wait to be written, and the stream that takes them.
+#[derive(Debug)]
+pub(crate) struct Printer<W> {
+    stream: W,
+    pending: Vec<u8>,
+    closed: bool,
+}
+
+impl<W: Write> Printer<W> {
+    /// A printer with nothing to write.
+    pub(crate) const fn new(stream: W) -> Self {
+        Self {
+            stream,
+            pending: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// Adds bytes as they are: the prompt, and the sequences that move the cursor.
+    pub(crate) fn raw(&mut self, text: &str) {
+        self.pending.extend_from_slice(text.as_bytes());
+    }
+
+    /// Writes what waits.
+    pub(crate) fn flush(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let written = self
+            .stream
+            .write_all(&self.pending)
+            .and_then(|()| self.stream.flush());
+        self.pending.clear();
+        // Whatever the fault, there is nobody left to tell: the session ends by itself.
+        self.closed |= written.is_err();
+    }
+
+    /// Whether nobody reads any more.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+impl<W: Write> Output for Printer<W> {
+    fn line(&mut self, line: &str) {
+        self.raw(line);
+        self.raw("\n");
+        // Large blocks of `show` need not lie in memory twice.
+        if self.pending.len() >= 1 << 16 {
+            self.flush();
+        }
+    }
+}
+
+/// One line to standard error, for what must be said before or beside the session.
+pub(crate) fn warn(line: &str) {
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "bowsprit: {line}");
+}

@@ -1,0 +1,106 @@
+//! Leaving: every connection is closed with 1001 under one deadline.
+
+use std::time::{Duration, Instant};
+
+use bowsprit::{CloseCode, CloseError};
+
+use super::Session;
+use crate::connection::Stage;
+use crate::printer::Output;
+
+/// How long leaving may take.
+const QUIT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How far leaving is.
+#[derive(Debug)]
+pub(super) enum Quit {
+    /// Connections are closing, then the server stops.
+    Under { deadline: Instant },
+    /// Nothing is left to wait for.
+    Over,
+}
+
+impl Quit {
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Under { deadline } => Some(*deadline),
+            Self::Over => None,
+        }
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+}
+
+impl Session {
+    /// Closes what is open, in the order of the ids, and gives up what is being made.
+    pub(crate) fn quit(&mut self, out: &mut dyn Output) {
+        if self.quit.is_some() {
+            return;
+        }
+        self.wait = None;
+        self.quit = Some(Quit::Under {
+            deadline: Instant::now() + QUIT_DEADLINE,
+        });
+        for (id, connection) in self.connections.iter_mut().enumerate() {
+            match connection.stage {
+                Stage::Open => match connection.handle.close(CloseCode::GOING_AWAY, "") {
+                    Ok(()) => {
+                        connection.stage = Stage::Closing;
+                        out.line(&format!("> Closing connection {id}"));
+                    }
+                    // The peer was faster: the event is on its way.
+                    Err(CloseError::Closing | CloseError::Closed) => {}
+                    Err(error) => out.line(&format!("> Error closing connection {id}: {error}")),
+                },
+                Stage::Connecting => {
+                    out.line(&format!("> Canceling connection {id} (still connecting)"));
+                    connection.handle.terminate();
+                }
+                Stage::Closing => out.line(&format!("> Waiting for connection {id} to close")),
+                Stage::Failed(_) | Stage::Closed(_) => {}
+            }
+        }
+        self.check_quit(out);
+    }
+
+    /// Quits; the second time, without waiting for anyone.
+    pub(crate) fn leave(&mut self, out: &mut dyn Output) {
+        if self.quit.is_some() {
+            self.quit_now()
+        } else {
+            self.quit(out)
+        }
+    }
+
+    /// Leaves without waiting for anyone.
+    pub(super) fn quit_now(&mut self) {
+        self.quit = Some(Quit::Over);
+    }
+
+    /// Ends the session once everything has ended, or the deadline has passed.
+    pub(super) fn check_quit(&mut self, out: &mut dyn Output) {
+        let Some(deadline) = self.quit.as_ref().and_then(Quit::deadline) else {
+            return;
+        };
+        if self
+            .connections
+            .iter()
+            .all(|connection| connection.has_ended())
+        {
+            match &mut self.server {
+                Some(server) if Instant::now() < deadline => server.stop(),
+                _ => self.quit_now(),
+            }
+        } else if deadline <= Instant::now() {
+            for (id, connection) in self.connections.iter().enumerate() {
+                if !connection.has_ended() {
+                    out.line(&format!("> Connection {id} did not close in time, dropped"));
+                    connection.handle.terminate();
+                }
+            }
+            self.quit_now();
+        }
+    }
+}

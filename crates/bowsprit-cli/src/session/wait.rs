@@ -1,0 +1,113 @@
+//! What the session waits for before it takes the next line.
+
+use std::time::{Duration, Instant};
+
+use crate::command::Goal;
+use crate::connection::{Connection, Stage, milliseconds};
+
+/// How long a `ping` of a script waits for its pong.
+pub(super) const PONG_LIMIT: Duration = Duration::from_secs(10);
+
+/// A reason to take no line for now.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wait {
+    /// Something must happen on this connection, in this time if there is one.
+    Connection {
+        id: u32,
+        target: Target,
+        limit: Option<Duration>,
+        since: Instant,
+    },
+    /// The echo server must stop.
+    Server,
+}
+
+/// What must happen on a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// It opens or fails.
+    Settled,
+    /// A message that waits for room is queued, or never will be.
+    Queued,
+    /// The pong with this number comes.
+    Pong(u64),
+    /// It ends, because it was asked to.
+    Ended,
+    /// What a `wait` command names.
+    Goal(Goal),
+}
+
+impl Wait {
+    /// A wait that begins now.
+    pub(super) fn on(id: u32, target: Target, limit: Option<Duration>) -> Self {
+        Self::Connection {
+            id,
+            target,
+            limit,
+            since: Instant::now(),
+        }
+    }
+
+    /// When to give up, if ever.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Connection {
+                limit: Some(limit),
+                since,
+                ..
+            } => Some(*since + *limit),
+            _ => None,
+        }
+    }
+}
+
+impl Target {
+    /// The line that tells that it has not happened in time.
+    pub(super) fn expiry(self, id: u32, limit: Duration) -> String {
+        let missed = match self {
+            Self::Settled | Self::Goal(Goal::Open) => "did not open",
+            Self::Queued => "had no room for the message",
+            Self::Pong(_) => "sent no pong",
+            Self::Ended | Self::Goal(Goal::Close) => "did not close",
+            Self::Goal(Goal::Message) => "sent no message",
+        };
+        format!("Connection {id} {missed} within {}", seconds(limit))
+    }
+
+    /// Whether it has happened; an error where it never will, with the line to answer.
+    pub(super) fn check(self, id: u32, connection: &mut Connection) -> Option<Result<(), String>> {
+        let happened = match self {
+            Self::Settled => !matches!(connection.stage, Stage::Connecting),
+            Self::Queued => !connection.is_sending,
+            Self::Pong(number) => !connection.pings.iter().any(|(sent, _)| *sent == number),
+            Self::Ended | Self::Goal(Goal::Close) => connection.has_ended(),
+            Self::Goal(Goal::Open) => matches!(connection.stage, Stage::Open | Stage::Closing),
+            Self::Goal(Goal::Message) => {
+                let came = connection.history.received() > connection.taken;
+                connection.taken += u64::from(came);
+                came
+            }
+        };
+        let missed = match self {
+            _ if happened => return Some(Ok(())),
+            _ if !connection.has_ended() => return None,
+            // How that went is an event of its own, which is on its way.
+            Self::Queued => return None,
+            Self::Pong(_) => "sent no pong",
+            Self::Goal(Goal::Message) => "sent no message",
+            _ => "is not open",
+        };
+        Some(Err(format!(
+            "Connection {id} {missed} (it is {})",
+            connection.stage.to_string().to_lowercase()
+        )))
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        milliseconds(duration)
+    }
+}

@@ -1,0 +1,132 @@
+//! The ways out: `quit`, the end of input, signals.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{Program, run, run_against, serve};
+
+#[test]
+fn closes_what_is_open_with_1001_in_the_order_of_the_ids() {
+    let (codes, code) = mpsc::channel();
+    let server = move |mut peer: crate::support::Peer| {
+        peer.accept();
+        let (number, reason) = peer.read_close().expect("a close frame");
+        peer.close(number, &reason);
+        codes.send((number, reason)).expect("the test listens");
+    };
+    let outcome = run_against(
+        server,
+        "connect URI\nconnect URI\nconnect ws://127.0.0.1:1\nconnect URI\nclose 1 4000\nquit\n",
+    );
+    outcome.expect_in_order(&["> Closing connection 0", "> Closing connection 3"]);
+    assert!(
+        !outcome.stdout.contains("> Closing connection 1")
+            && !outcome.stdout.contains("> Closing connection 2")
+    );
+    let mut codes: Vec<_> = code.try_iter().collect();
+    codes.sort_unstable();
+    let going_away = || (1001, String::new());
+    assert_eq!(codes, [going_away(), going_away(), (4000, String::new())]);
+}
+
+#[test]
+fn ends_although_a_peer_never_answers_the_close_frame() {
+    let outcome = run_against(
+        |mut peer| {
+            peer.accept();
+            peer.drain();
+            thread::sleep(Duration::from_secs(20));
+        },
+        "connect URI\nquit\n",
+    );
+    outcome.expect_in_order(&["> Closing connection 0"]);
+    assert!(
+        outcome.took < Duration::from_secs(8),
+        "one deadline of 5 s, not {:?}",
+        outcome.took
+    );
+}
+
+#[test]
+fn gives_up_a_connection_that_is_still_being_made() {
+    let address = serve(|mut peer| {
+        peer.request();
+        thread::sleep(Duration::from_secs(20));
+    });
+    let mut program = Program::start(&[]);
+    program.write(format!("connect ws://{address}\n").as_bytes());
+    thread::sleep(Duration::from_millis(300));
+    program.signal("TERM");
+    let outcome = program.wait();
+    outcome.expect_in_order(&[
+        "> Canceling connection 0 (still connecting)",
+        "0 failed attempt was given up",
+    ]);
+    assert_eq!(outcome.status, Some(143));
+    assert!(outcome.took < Duration::from_secs(3));
+}
+
+#[test]
+fn closes_with_1001_when_a_signal_ends_it() {
+    for (signal, status) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        let (codes, code) = mpsc::channel();
+        let address = serve(move |mut peer| {
+            peer.accept();
+            peer.text("ready");
+            let (number, reason) = peer.read_close().expect("a close frame");
+            peer.close(number, &reason);
+            codes.send(number).expect("the test listens");
+        });
+        let mut program = Program::start(&[]);
+        program
+            .write(format!("connect ws://{address}\nwait 0 message\nwait 0 close 20\n").as_bytes());
+        thread::sleep(Duration::from_millis(300));
+        program.signal(signal);
+        let outcome = program.wait();
+        outcome.expect_in_order(&[
+            "> Closing connection 0",
+            "0 closed 1001 (Going away) by this side",
+        ]);
+        assert_eq!(outcome.status, Some(status));
+        assert_eq!(code.recv(), Ok(1001));
+    }
+}
+
+#[test]
+fn ends_at_once_at_the_second_signal() {
+    let address = serve(|mut peer| {
+        peer.accept();
+        peer.drain();
+        thread::sleep(Duration::from_secs(20));
+    });
+    let mut program = Program::start(&[]);
+    program.write(format!("connect ws://{address}\nwait 0 close 20\n").as_bytes());
+    thread::sleep(Duration::from_millis(300));
+    program.signal("INT");
+    thread::sleep(Duration::from_millis(200));
+    program.signal("INT");
+    let outcome = program.wait();
+    assert_eq!(outcome.status, Some(130));
+    assert!(outcome.took < Duration::from_secs(3), "{:?}", outcome.took);
+}
+
+#[test]
+fn leaves_without_waiting_when_told_twice_over() {
+    let outcome = run_against(
+        |mut peer| {
+            peer.accept();
+            peer.drain();
+            thread::sleep(Duration::from_secs(20));
+        },
+        "connect URI\nquit!\n",
+    );
+    assert!(outcome.took < Duration::from_secs(3));
+    assert_eq!(outcome.status, Some(0));
+}
+
+#[test]
+fn takes_no_line_behind_quit() {
+    let outcome = run(&[], "quit\nlist\n");
+    assert_eq!((outcome.stdout.as_str(), outcome.status), ("", Some(0)));
+}

@@ -1,0 +1,281 @@
+//! Runs the program, and a server that says exactly what a test wants it to say.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bowsprit::proto::handshake::accept_value;
+
+/// How long a program may take before it counts as hung.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What a program that has ended left behind.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) status: Option<i32>,
+    pub(crate) took: Duration,
+}
+
+impl Outcome {
+    /// The lines that the program printed.
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+
+    /// Fails unless these lines were printed in this order, others between them or not.
+    pub(crate) fn expect_in_order(&self, expected: &[&str]) {
+        let mut lines = self.stdout.lines();
+        for line in expected {
+            assert!(
+                lines.any(|printed| printed == *line),
+                "{line:?} is not in its place in:\n{}",
+                self.stdout
+            );
+        }
+    }
+}
+
+/// The program while it runs.
+#[derive(Debug)]
+pub(crate) struct Program {
+    child: Child,
+    started: Instant,
+}
+
+impl Program {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_bowsprit"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program should start");
+        Self {
+            child,
+            started: Instant::now(),
+        }
+    }
+
+    /// Writes to its standard input, which stays open.
+    pub(crate) fn write(&mut self, text: &[u8]) {
+        let stdin = self
+            .child
+            .stdin
+            .as_mut()
+            .expect("standard input should be open");
+        stdin
+            .write_all(text)
+            .expect("the program should read its input");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
+        assert!(status.expect("kill should run").success());
+    }
+
+    /// Closes standard output, as `head` does when it has seen enough.
+    pub(crate) fn hang_up(&mut self) {
+        drop(self.child.stdout.take());
+    }
+
+    /// Waits for its end; standard input closes now.
+    pub(crate) fn finish(mut self) -> Outcome {
+        drop(self.child.stdin.take());
+        self.wait()
+    }
+
+    /// Waits for its end while standard input stays open.
+    pub(crate) fn wait(mut self) -> Outcome {
+        let stdout = self.child.stdout.take().map(read_on_a_thread);
+        let stderr = self.child.stderr.take().map(read_on_a_thread);
+        let status = loop {
+            if let Some(status) = self
+                .child
+                .try_wait()
+                .expect("the program can be waited for")
+            {
+                break status;
+            }
+            if self.started.elapsed() > LIMIT {
+                self.child.kill().expect("a hung program can be killed");
+                panic!(
+                    "the program hangs; it printed:\n{}",
+                    stdout.map_or(String::new(), join)
+                );
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        Outcome {
+            took: self.started.elapsed(),
+            stdout: stdout.map_or(String::new(), join),
+            stderr: stderr.map_or(String::new(), join),
+            status: status.code(),
+        }
+    }
+}
+
+fn read_on_a_thread(mut stream: impl std::io::Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = String::new();
+        stream
+            .read_to_string(&mut text)
+            .expect("output should be UTF-8");
+        text
+    })
+}
+
+fn join(reader: thread::JoinHandle<String>) -> String {
+    reader.join().expect("output should be read to its end")
+}
+
+/// Runs a script with the flags.
+pub(crate) fn run(arguments: &[&str], script: impl AsRef<[u8]>) -> Outcome {
+    let mut program = Program::start(arguments);
+    program.write(script.as_ref());
+    program.finish()
+}
+
+/// Runs a script against a server that does this with each connection; `URI` stands for its address.
+pub(crate) fn run_against(
+    behavior: impl Fn(Peer) + Clone + Send + 'static,
+    script: &str,
+) -> Outcome {
+    let uri = format!("ws://{}", serve(behavior));
+    run(&[], script.replace("URI", &uri))
+}
+
+/// Starts a server that does this with each connection.
+pub(crate) fn serve(behavior: impl Fn(Peer) + Clone + Send + 'static) -> SocketAddr {
+    serve_on(
+        TcpListener::bind("127.0.0.1:0").expect("a free port"),
+        behavior,
+    )
+}
+
+/// As [`serve`], on a listener of the test's own.
+pub(crate) fn serve_on(
+    listener: TcpListener,
+    behavior: impl Fn(Peer) + Clone + Send + 'static,
+) -> SocketAddr {
+    let address = listener.local_addr().expect("the listener is bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let behavior = behavior.clone();
+            let stream = stream.expect("a client connects");
+            thread::spawn(move || behavior(Peer { stream }));
+        }
+    });
+    address
+}
+
+/// The server's end of one connection, frames by hand.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    stream: TcpStream,
+}
+
+impl Peer {
+    /// Reads the request up to the empty line.
+    pub(crate) fn request(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            match self.stream.read(&mut byte) {
+                Ok(1) => head.extend(byte),
+                _ => break,
+            }
+        }
+        String::from_utf8(head).expect("a request is ASCII")
+    }
+
+    /// Accepts the opening handshake, with these header lines as well.
+    pub(crate) fn accept_with(&mut self, headers: &str) {
+        let request = self.request();
+        let key = request
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let accept = accept_value(key.expect("a client sends a key"));
+        self.write(
+            format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\n{headers}\r\n"
+            )
+            .as_bytes(),
+        );
+    }
+
+    /// Accepts the opening handshake.
+    pub(crate) fn accept(&mut self) {
+        self.accept_with("Server: fixture/1\r\n");
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        // The client may have what it needs and be gone.
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Writes one frame of up to 125 bytes.
+    pub(crate) fn frame(&mut self, first: u8, payload: &[u8]) {
+        let length = u8::try_from(payload.len()).expect("a short payload");
+        self.write(&[&[first, length], payload].concat());
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.frame(0x81, text.as_bytes());
+    }
+
+    pub(crate) fn close(&mut self, code: u16, reason: &str) {
+        self.frame(0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat());
+    }
+
+    /// Reads one frame of up to 125 bytes: its opcode and its payload. `None` at the end.
+    pub(crate) fn read(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 6];
+        match self.stream.read_exact(&mut head) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return None,
+            Err(_) => return None,
+        }
+        let [first, length, mask @ ..] = head;
+        let mut payload = vec![0; usize::from(length & 0x7f)];
+        self.stream.read_exact(&mut payload).ok()?;
+        payload
+            .iter_mut()
+            .zip(mask.iter().cycle())
+            .for_each(|(byte, mask)| *byte ^= mask);
+        Some((first & 0x0f, payload))
+    }
+
+    /// Reads frames up to a close frame: its code and its reason.
+    pub(crate) fn read_close(&mut self) -> Option<(u16, String)> {
+        while let Some((opcode, payload)) = self.read() {
+            if let (8, Some((code, reason))) = (opcode, payload.split_first_chunk()) {
+                return Some((
+                    u16::from_be_bytes(*code),
+                    String::from_utf8(reason.to_vec()).expect("UTF-8"),
+                ));
+            }
+        }
+        None
+    }
+
+    /// Answers the client's close frame with the same code and reason.
+    pub(crate) fn echo_close(&mut self) {
+        if let Some((code, reason)) = self.read_close() {
+            self.close(code, &reason);
+        }
+    }
+
+    /// Reads until the client is gone.
+    pub(crate) fn drain(&mut self) {
+        while self.read().is_some() {}
+    }
+}
