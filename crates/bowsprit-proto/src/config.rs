@@ -26,7 +26,8 @@ pub struct Config {
     pub automatic_pong: bool,
     /// Hands out each piece of a message as it arrives instead of whole messages. Default: false.
     ///
-    /// `limits.message` then does not apply, since nothing is held.
+    /// `limits.message` then does not apply, since nothing is held. In the endpoints this is for
+    /// handlers; who awaits messages is given whole ones all the same.
     pub streaming: bool,
     /// Sends small frames at once (`TCP_NODELAY`). Default: true.
     pub nodelay: bool,

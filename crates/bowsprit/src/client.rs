@@ -19,6 +19,7 @@ use crate::{
     open::{Opened, open, open_on},
     roster::{Member, Roster},
     session::Session,
+    websocket::whole_messages,
 };
 
 /// What a client calls itself unless told otherwise.
@@ -403,8 +404,9 @@ impl ConnectRequest {
     /// # Cancel safety
     ///
     /// Dropping the future gives the attempt up.
-    pub async fn connect(self) -> Result<WebSocket, ConnectError> {
+    pub async fn connect(mut self) -> Result<WebSocket, ConnectError> {
         let member = self.join_roster()?;
+        self.config = whole_messages(self.config);
         let opened = cancelable(
             &self.attempt.0,
             &member,
@@ -424,10 +426,11 @@ impl ConnectRequest {
     ///
     /// Dropping the future drops the transport.
     pub async fn connect_on<S: AsyncRead + AsyncWrite + Unpin>(
-        self,
+        mut self,
         io: S,
     ) -> Result<WebSocket<S>, ConnectError> {
         let member = self.join_roster()?;
+        self.config = whole_messages(self.config);
         let opened = cancelable(
             &self.attempt.0,
             &member,

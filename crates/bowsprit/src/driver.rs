@@ -298,7 +298,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let flushed = self.poll_flush(cx);
             self.core.tell_handles();
             match flushed {
-                Poll::Ready(Ok(())) if self.core.orders_wait => {}
+                // There is room again, unless a message in fragments has to end first.
+                Poll::Ready(Ok(()))
+                    if self.core.orders_wait && !self.core.connection.is_inside_message() => {}
                 Poll::Ready(Ok(())) => return Progress::Flushed,
                 Poll::Ready(Err(error)) => {
                     self.core.connection.transport_failed(&io_words(&error));

@@ -57,6 +57,10 @@ pub trait Handler: Send + 'static {
     /// A whole message has come.
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {}
 
+    /// With `config.streaming`: the next piece of a message has come, and whether it is the last.
+    /// [`on_message`](Self::on_message) is not called then.
+    fn on_fragment(&mut self, cx: &mut Context<'_>, fragment: MessageRef<'_>, last: bool) {}
+
     /// A ping has come; the answer decides whether a pong goes back (RFC 6455 §5.5.2).
     fn on_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Pong {
         Pong::Reply
@@ -131,6 +135,20 @@ impl Context<'_> {
         self.core.send_shared(message.into())
     }
 
+    /// Queues one fragment of a message, so that a long one need not be held whole (RFC 6455 §5.4).
+    /// Other messages wait until the `last` was queued; pings, pongs and a close do not.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and when the kind changes within the message.
+    pub fn send_fragment<'m>(
+        &mut self,
+        fragment: impl Into<MessageRef<'m>>,
+        last: bool,
+    ) -> Result<(), SendError> {
+        self.core.connection.send_fragment(fragment, last)
+    }
+
     /// Queues a ping with at most 125 bytes of payload.
     ///
     /// # Errors
@@ -163,6 +181,7 @@ impl Context<'_> {
 type OnOpen = dyn Fn(&mut Context<'_>) + Send + Sync;
 type OnFail = dyn Fn(&Handle, &ConnectError) + Send + Sync;
 type OnMessage = dyn Fn(&mut Context<'_>, MessageRef<'_>) + Send + Sync;
+type OnFragment = dyn Fn(&mut Context<'_>, MessageRef<'_>, bool) + Send + Sync;
 type OnPing = dyn Fn(&mut Context<'_>, &[u8]) -> Pong + Send + Sync;
 type OnPong = dyn Fn(&mut Context<'_>, &[u8]) + Send + Sync;
 type OnClose = dyn Fn(&mut Context<'_>, &Closed) + Send + Sync;
@@ -186,6 +205,7 @@ pub struct Handlers {
     open: Option<Arc<OnOpen>>,
     fail: Option<Arc<OnFail>>,
     message: Option<Arc<OnMessage>>,
+    fragment: Option<Arc<OnFragment>>,
     ping: Option<Arc<OnPing>>,
     pong: Option<Arc<OnPong>>,
     close: Option<Arc<OnClose>>,
@@ -218,6 +238,16 @@ impl Handlers {
         f: impl Fn(&mut Context<'_>, MessageRef<'_>) + Send + Sync + 'static,
     ) -> Self {
         self.message = Some(Arc::new(f));
+        self
+    }
+
+    /// See [`Handler::on_fragment`].
+    #[must_use]
+    pub fn on_fragment(
+        mut self,
+        f: impl Fn(&mut Context<'_>, MessageRef<'_>, bool) + Send + Sync + 'static,
+    ) -> Self {
+        self.fragment = Some(Arc::new(f));
         self
     }
 
@@ -268,6 +298,12 @@ impl Handler for Handlers {
         }
     }
 
+    fn on_fragment(&mut self, cx: &mut Context<'_>, fragment: MessageRef<'_>, last: bool) {
+        if let Some(f) = &self.fragment {
+            f(cx, fragment, last);
+        }
+    }
+
     fn on_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Pong {
         self.ping.as_ref().map_or(Pong::Reply, |f| f(cx, payload))
     }
@@ -291,6 +327,7 @@ impl fmt::Debug for Handlers {
             .field("on_open", &self.open.is_some())
             .field("on_fail", &self.fail.is_some())
             .field("on_message", &self.message.is_some())
+            .field("on_fragment", &self.fragment.is_some())
             .field("on_ping", &self.ping.is_some())
             .field("on_pong", &self.pong.is_some())
             .field("on_close", &self.close.is_some())
@@ -309,6 +346,10 @@ impl Handler for Box<dyn Handler> {
 
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
         (**self).on_message(cx, message);
+    }
+
+    fn on_fragment(&mut self, cx: &mut Context<'_>, fragment: MessageRef<'_>, last: bool) {
+        (**self).on_fragment(cx, fragment, last);
     }
 
     fn on_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Pong {

@@ -23,6 +23,7 @@ use crate::{
     open::Opened,
     roster::{Member, Roster},
     session::Session,
+    websocket::whole_messages,
 };
 
 /// What a server calls itself unless told otherwise.
@@ -62,7 +63,7 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     config: Config,
 ) -> Result<WebSocket<S>, AcceptError> {
     let policy = Policy {
-        config: Arc::new(config),
+        config: whole_messages(Arc::new(config)),
         server_header: Some(SERVER.to_owned()),
         any_origin: false,
     };
@@ -146,20 +147,19 @@ impl Server {
         Fut: Future<Output = Result<(), Error>> + Send,
     {
         let f = Arc::new(f);
-        self.accept_all(
-            self.inner.policy.clone(),
-            move |id, opened, member, roster| {
-                let f = f.clone();
-                async move {
-                    let ws = WebSocket::new(opened, id, None, Some(member));
-                    tokio::select! {
-                        // How it ended is the owner's to report.
-                        _ = f(ws) => {}
-                        () = roster.cut() => {}
-                    }
+        let mut policy = self.inner.policy.clone();
+        policy.config = whole_messages(policy.config);
+        self.accept_all(policy, move |id, opened, member, roster| {
+            let f = f.clone();
+            async move {
+                let ws = WebSocket::new(opened, id, None, Some(member));
+                tokio::select! {
+                    // How it ended is the owner's to report.
+                    _ = f(ws) => {}
+                    () = roster.cut() => {}
                 }
-            },
-        )
+            }
+        })
         .await
     }
 

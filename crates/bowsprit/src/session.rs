@@ -133,6 +133,9 @@ fn hand_out<H: Handler>(
         count += 1;
         match event {
             Event::Message(message) => handler.on_message(&mut Context { core, info }, message),
+            Event::Fragment(fragment, last) => {
+                handler.on_fragment(&mut Context { core, info }, fragment, last);
+            }
             Event::Ping(payload) => {
                 let answer = handler.on_ping(&mut Context { core, info }, &payload);
                 if answer == Pong::Reply {

@@ -9,7 +9,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bowsprit_proto::{CloseCode, Closed, Event, Message, SendError, State as Phase};
+use bowsprit_proto::{
+    CloseCode, Closed, Config, Event, Message, MessageRef, SendError, State as Phase,
+};
 use futures_core::Stream as MessageStream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -67,6 +69,14 @@ struct Unread {
     at: usize,
     /// A control frame was answered, and the answer is not written.
     owes_control: bool,
+}
+
+/// The settings for those who await messages, which are whole ones.
+pub(crate) fn whole_messages(mut config: Arc<Config>) -> Arc<Config> {
+    if config.streaming {
+        Arc::make_mut(&mut config).streaming = false;
+    }
+    config
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -128,6 +138,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The whole message is queued or nothing of it. What is queued goes out with any later call.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Sends one fragment of a message, so that a long one need not be held whole (RFC 6455 §5.4).
+    ///
+    /// The first call begins the message, the one with `last` ends it. Messages of handles wait until
+    /// then; pings, pongs and a close do not.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closing or has ended, or the kind changes within the message.
+    ///
+    /// # Cancel safety
+    ///
+    /// The whole fragment is queued or nothing of it.
+    pub async fn send_fragment<'m>(
+        &mut self,
+        fragment: impl Into<MessageRef<'m>>,
+        last: bool,
+    ) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_room(cx)).await?;
+        self.driver.core.connection.send_fragment(fragment, last)?;
         self.flush().await
     }
 

@@ -186,6 +186,11 @@ impl Connection {
         self.outgoing.fragment(&fragment, last)
     }
 
+    /// Whether a message sent in fragments has begun and not ended; no other can be sent meanwhile.
+    pub const fn is_inside_message(&self) -> bool {
+        self.outgoing.is_inside_message()
+    }
+
     /// Queues a ping (RFC 6455 §5.5.2).
     ///
     /// # Errors

@@ -533,3 +533,36 @@ fn a_background_client_can_be_used_from_many_threads() {
         assert_eq!(message, Message::from(format!("from {number}")));
     }
 }
+
+#[tokio::test]
+async fn a_long_message_streams_both_ways_and_holds_back_those_of_handles() {
+    let mut config = Config::client();
+    config.streaming = true;
+    config.limits.message = 10;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let echo = echo().await;
+    let handlers = Handlers::new()
+        .on_open(|cx| {
+            cx.send_fragment("one, ", false).expect("room");
+            cx.handle().send("from a handle").expect("room");
+            cx.ping(b"between").expect("room");
+            cx.send_fragment("two, ", false).expect("room");
+            cx.send_fragment("three", true).expect("room");
+        })
+        .on_fragment(move |_, fragment, last| {
+            tell.send((fragment.as_text().expect("text").to_owned(), last))
+                .expect("a test");
+        });
+    let client = Client::builder().config(config).handlers(handlers).build();
+    client.request(&echo.uri).expect("a URI").start();
+    let mut messages = Vec::new();
+    let mut text = String::new();
+    while messages.len() < 2 {
+        let (piece, last) = within(told.recv()).await.expect("a fragment");
+        text += &piece;
+        if last {
+            messages.push(std::mem::take(&mut text));
+        }
+    }
+    assert_eq!(messages, ["one, two, three", "from a handle"]);
+}

@@ -577,3 +577,22 @@ async fn the_end_reaches_the_peer_though_the_owner_keeps_it() {
     assert_eq!(read_frame(&mut bare).await, None);
     assert!(client.close_info().expect("an end").is_clean());
 }
+
+#[tokio::test]
+async fn who_awaits_is_given_whole_messages_and_may_send_in_fragments() {
+    let mut streaming = Config::server();
+    streaming.streaming = true;
+    let (mut client, mut server) = pair_with(Config::client(), streaming).await;
+    let handle = client.handle();
+    client.send_fragment("one, ", false).await.expect("room");
+    handle.send("from a handle").expect("room");
+    client
+        .flush()
+        .await
+        .expect("a write that ends while a message is begun");
+    client.send_fragment("two", true).await.expect("room");
+    for expected in ["one, two", "from a handle"] {
+        let message = within(server.recv()).await.expect("no error");
+        assert_eq!(message, Some(Message::from(expected)));
+    }
+}
