@@ -46,6 +46,7 @@ mod info;
 mod link;
 mod log;
 mod open;
+mod request;
 mod roster;
 mod scratch;
 mod server;
@@ -53,6 +54,7 @@ mod session;
 mod split;
 mod stream;
 mod tls;
+mod unread;
 mod websocket;
 
 pub use bowsprit_proto as proto;
@@ -60,12 +62,13 @@ pub use bowsprit_proto::{
     Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Initiator, InvalidUri, KeepAlive,
     Kind, Limits, Message, MessageRef, ProtocolError, Role, SendError, Stage, Text, Timeouts,
 };
-pub use client::{Client, ClientBuilder, ConnectRequest, Defaults, connect};
+pub use client::{Client, ClientBuilder, Defaults, connect};
 pub use dial::DialError;
 pub use error::{AcceptError, ConnectError, Error, InvalidRequest};
 pub use handle::{ConnectionId, Handle, State};
 pub use handler::{Context, Handler, Handlers, Pong};
 pub use info::ConnectionInfo;
+pub use request::ConnectRequest;
 pub use server::{Server, ServerBuilder, accept};
 pub use split::{Receiver, Sender};
 pub use stream::{Stream, TlsInfo, TlsStream};

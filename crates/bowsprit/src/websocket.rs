@@ -1,7 +1,6 @@
 //! The asynchronous face: one connection whose owner awaits messages.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     mem,
     pin::Pin,
@@ -9,9 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bowsprit_proto::{
-    CloseCode, Closed, Config, Event, Message, MessageRef, SendError, State as Phase,
-};
+use bowsprit_proto::{CloseCode, Closed, Config, Message, MessageRef, SendError, State as Phase};
 use futures_core::Stream as MessageStream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,6 +21,7 @@ use crate::{
     open::Opened,
     roster::Member,
     split,
+    unread::Unread,
 };
 
 /// An open connection of either role over any transport.
@@ -58,19 +56,6 @@ pub struct WebSocket<S = Stream> {
     closed: Option<Closed>,
 }
 
-/// What was received and not asked for, consumed from the front; no memory while there is nothing.
-#[derive(Debug, Default)]
-struct Unread {
-    /// Messages that came while a send had to wait. They are older than the bytes.
-    messages: VecDeque<Message>,
-    /// What they count for against `limits.message`.
-    ahead: usize,
-    bytes: Vec<u8>,
-    at: usize,
-    /// A control frame was answered, and the answer is not written.
-    owes_control: bool,
-}
-
 /// The settings for those who await messages, which are whole ones.
 pub(crate) fn whole_messages(mut config: Arc<Config>) -> Arc<Config> {
     if config.streaming {
@@ -101,10 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self {
             driver,
             info,
-            unread: Unread {
-                bytes: early,
-                ..Unread::default()
-            },
+            unread: Unread::new(early),
             closed: None,
         }
     }
@@ -312,11 +294,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 continue;
             }
             let unread = &mut self.unread;
-            let read = self.driver.poll_read(cx, |core, mut input| {
-                let message = next_message(core, &mut input, &mut unread.owes_control);
-                unread.keep(input);
-                message
-            });
+            let read = self
+                .driver
+                .poll_read(cx, |core, input| unread.first_message(core, input));
             match read {
                 Poll::Ready(Some(Some(message))) => {
                     self.write_control(cx);
@@ -410,78 +390,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.closed = Some(closed);
         cause.map(Error::Ended)
     }
-}
-
-impl Unread {
-    const fn is_empty(&self) -> bool {
-        self.at >= self.bytes.len()
-    }
-
-    fn keep(&mut self, input: &[u8]) {
-        self.bytes.extend_from_slice(input);
-    }
-
-    fn next_ahead(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front()?;
-        self.ahead -= cost_ahead(&message);
-        if self.messages.is_empty() {
-            self.messages = VecDeque::new();
-        }
-        Some(message)
-    }
-
-    /// Takes all that is in `input`: the transport may end before anybody asks for it.
-    fn read_ahead(&mut self, core: &mut Core, mut input: &mut [u8]) {
-        while let Some(message) = next_message(core, &mut input, &mut self.owes_control) {
-            self.ahead += cost_ahead(&message);
-            self.messages.push_back(message);
-        }
-    }
-
-    fn read_ahead_rest(&mut self, core: &mut Core) {
-        if !self.is_empty() {
-            let mut bytes = mem::take(&mut self.bytes);
-            let at = mem::take(&mut self.at);
-            self.read_ahead(core, &mut bytes[at..]);
-        }
-    }
-
-    /// The next message among the bytes; gives their memory back once all are consumed.
-    fn next_message(&mut self, core: &mut Core) -> Option<Message> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut input = &mut self.bytes[self.at..];
-        let message = next_message(core, &mut input, &mut self.owes_control);
-        let left = input.len();
-        self.at = self.bytes.len() - left;
-        if left == 0 {
-            self.bytes = Vec::new();
-            self.at = 0;
-        }
-        message
-    }
-}
-
-/// The next message in `input`. Notes in `owes_control` whether control frames were to be answered.
-fn next_message(
-    core: &mut Core,
-    input: &mut &mut [u8],
-    owes_control: &mut bool,
-) -> Option<Message> {
-    while let Some(event) = core.receive(input) {
-        match event {
-            Event::Message(message) => return Some(message.into_message()),
-            Event::Ping(_) | Event::Close(_) | Event::Failed(_) => *owes_control = true,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// What a message that was read ahead counts for: a flood of tiny ones meets the limit, too.
-fn cost_ahead(message: &Message) -> usize {
-    message.as_bytes().len().max(64)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> MessageStream for WebSocket<S> {

@@ -1,0 +1,106 @@
+//! What was read and not handed out yet, where messages are awaited.
+
+use std::{collections::VecDeque, mem};
+
+use bowsprit_proto::{Event, Message};
+
+use crate::driver::Core;
+
+/// What was received and not asked for, consumed from the front; no memory while there is nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
+    /// Messages that came while a send had to wait. They are older than the bytes.
+    messages: VecDeque<Message>,
+    /// What they count for against `limits.message`.
+    pub(crate) ahead: usize,
+    bytes: Vec<u8>,
+    at: usize,
+    /// A control frame was answered, and the answer is not written.
+    pub(crate) owes_control: bool,
+}
+
+impl Unread {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// The next message in what was just read; the rest is kept.
+    pub(crate) fn first_message(
+        &mut self,
+        core: &mut Core,
+        mut input: &mut [u8],
+    ) -> Option<Message> {
+        let message = next_message(core, &mut input, &mut self.owes_control);
+        self.bytes.extend_from_slice(input);
+        message
+    }
+
+    pub(crate) fn next_ahead(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        self.ahead -= cost_ahead(&message);
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
+        Some(message)
+    }
+
+    /// Takes all that is in `input`: the transport may end before anybody asks for it.
+    pub(crate) fn read_ahead(&mut self, core: &mut Core, mut input: &mut [u8]) {
+        while let Some(message) = next_message(core, &mut input, &mut self.owes_control) {
+            self.ahead += cost_ahead(&message);
+            self.messages.push_back(message);
+        }
+    }
+
+    pub(crate) fn read_ahead_rest(&mut self, core: &mut Core) {
+        if !self.is_empty() {
+            let mut bytes = mem::take(&mut self.bytes);
+            let at = mem::take(&mut self.at);
+            self.read_ahead(core, &mut bytes[at..]);
+        }
+    }
+
+    /// The next message among the bytes; gives their memory back once all are consumed.
+    pub(crate) fn next_message(&mut self, core: &mut Core) -> Option<Message> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut input = &mut self.bytes[self.at..];
+        let message = next_message(core, &mut input, &mut self.owes_control);
+        let left = input.len();
+        self.at = self.bytes.len() - left;
+        if left == 0 {
+            self.bytes = Vec::new();
+            self.at = 0;
+        }
+        message
+    }
+}
+
+/// The next message in `input`. Notes in `owes_control` whether control frames were to be answered.
+fn next_message(
+    core: &mut Core,
+    input: &mut &mut [u8],
+    owes_control: &mut bool,
+) -> Option<Message> {
+    while let Some(event) = core.receive(input) {
+        match event {
+            Event::Message(message) => return Some(message.into_message()),
+            Event::Ping(_) | Event::Close(_) | Event::Failed(_) => *owes_control = true,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a message that was read ahead counts for: a flood of tiny ones meets the limit, too.
+fn cost_ahead(message: &Message) -> usize {
+    message.as_bytes().len().max(64)
+}
