@@ -66,7 +66,7 @@ impl Uri {
         }
         let (host, port) = match authority.rsplit_once(':') {
             // The colons inside the brackets of an IPv6 address are its own.
-            Some((host, port)) if !port.contains(']') => (host, port),
+            Some((host, port)) if !port.contains(']') && is_closed(host) => (host, port),
             _ => (authority, ""),
         };
         // A slash in a password ends the authority early; what is left of it must not be repeated.
@@ -120,6 +120,11 @@ impl fmt::Display for Uri {
         let scheme = if self.secure { "wss" } else { "ws" };
         write!(f, "{scheme}://{}{}", self.authority(), self.target)
     }
+}
+
+/// Whether `host` has no bracket, or both.
+fn is_closed(host: &str) -> bool {
+    !host.starts_with('[') || host.ends_with(']')
 }
 
 impl FromStr for Uri {

@@ -1,7 +1,7 @@
 //! What each command does.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -239,8 +239,9 @@ fn invalid_uri(uri: &str, fault: &str) -> String {
 fn read_file(path: &Path) -> Result<Vec<u8>, Refused> {
     let name = path.display().to_string();
     let failed = |fault: String| format!("Error reading {}: {fault}", escape(&name));
-    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-    let metadata = file.metadata().map_err(|error| failed(error.to_string()))?;
+    let broken = |error: io::Error| failed(words(&error));
+    let file = File::open(path).map_err(broken)?;
+    let metadata = file.metadata().map_err(broken)?;
     // A device or a named pipe might never end.
     if !metadata.is_file() {
         return Err(failed("not a regular file".to_owned()));
@@ -251,6 +252,15 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Refused> {
     let mut content = Vec::new();
     file.take(MAX_FILE)
         .read_to_end(&mut content)
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(broken)?;
     Ok(content)
+}
+
+/// What the system says, without its number.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_lowercase()
 }
