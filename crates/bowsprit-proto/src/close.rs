@@ -162,6 +162,14 @@ impl fmt::Display for CloseFrame {
 }
 
 /// Who sent the first close frame.
+///
+/// ```
+/// use bowsprit_proto::{Closed, Initiator};
+///
+/// fn was_ours(closed: &Closed) -> bool {
+///     closed.initiator == Some(Initiator::Local)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Initiator {
     /// This endpoint.
@@ -181,7 +189,7 @@ pub enum Initiator {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
-    /// The close frame that this endpoint sent, if it sent one.
+    /// The close frame that this endpoint queued, if it did. Where it never left whole, `cause` says why.
     pub local: Option<CloseFrame>,
     /// The close frame that the peer sent, if one came.
     pub remote: Option<CloseFrame>,
@@ -236,6 +244,13 @@ impl fmt::Display for Closed {
 }
 
 /// What ended a connection other than its closing handshake.
+///
+/// ```
+/// use bowsprit_proto::{Cause, ProtocolError};
+///
+/// let cause = Cause::Protocol(ProtocolError::MaskRequired);
+/// assert_eq!(cause.to_string(), "protocol violation by the peer: client frame is not masked");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {

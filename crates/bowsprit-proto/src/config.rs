@@ -78,6 +78,14 @@ impl Config {
 }
 
 /// Limits in bytes unless said otherwise, checked before memory is allocated (RFC 6455 §10.4).
+///
+/// ```
+/// use bowsprit_proto::Config;
+///
+/// let mut config = Config::server();
+/// config.limits.message = 64 * 1024;
+/// config.limits.headers = 50;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -109,6 +117,14 @@ pub struct Limits {
 }
 
 /// Every wait has an end; each expiry names its [`Stage`](crate::Stage).
+///
+/// ```
+/// use std::time::Duration;
+/// use bowsprit_proto::Config;
+///
+/// let mut config = Config::client();
+/// config.timeouts.open = Duration::from_secs(30);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -120,6 +136,15 @@ pub struct Timeouts {
 }
 
 /// When to ask a silent peer whether it is still there (RFC 6455 §5.5.2).
+///
+/// ```
+/// use std::time::Duration;
+/// use bowsprit_proto::{Config, KeepAlive};
+///
+/// let mut config = Config::client();
+/// let (interval, timeout) = (Duration::from_secs(60), Duration::from_secs(10));
+/// config.keepalive = Some(KeepAlive { interval, timeout });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
     /// A ping leaves once nothing was heard for this long, at the latest after twice as long.

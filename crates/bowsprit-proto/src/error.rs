@@ -97,6 +97,12 @@ impl fmt::Display for ProtocolError {
 impl core::error::Error for ProtocolError {}
 
 /// A wait that has a deadline; an expiry names it.
+///
+/// ```
+/// use bowsprit_proto::Stage;
+///
+/// assert_eq!(Stage::Open.to_string(), "opening handshake");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
@@ -128,6 +134,16 @@ impl fmt::Display for Stage {
 }
 
 /// Why a message or a ping was not queued. Nothing of it was sent.
+///
+/// ```
+/// use std::sync::Arc;
+/// use bowsprit_proto::{CloseCode, Config, Connection, SendError};
+///
+/// let mut server = Connection::server(Arc::new(Config::server()));
+/// server.close(CloseCode::NORMAL, "")?;
+/// assert_eq!(server.send("too late"), Err(SendError::Closing));
+/// # Ok::<(), bowsprit_proto::CloseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendError {
@@ -164,6 +180,15 @@ impl fmt::Display for SendError {
 impl core::error::Error for SendError {}
 
 /// Why the closing handshake was not started. The connection stays as it was.
+///
+/// ```
+/// use std::sync::Arc;
+/// use bowsprit_proto::{CloseCode, CloseError, Config, Connection};
+///
+/// let mut server = Connection::server(Arc::new(Config::server()));
+/// let refused = server.close(CloseCode::ABNORMAL, "");
+/// assert_eq!(refused, Err(CloseError::InvalidCode(CloseCode::ABNORMAL)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseError {

@@ -8,9 +8,9 @@
 //! The caller owns the transport. It first lets a [`handshake::ClientHandshake`] or a
 //! [`handshake::ServerHandshake`] agree with the peer, then hands every byte that arrives to
 //! [`Connection::receive`], writes what [`Connection::transmit`] shows, and tells the time to
-//! [`Connection::poll_timeout`]. Nothing here blocks, allocates per message, or can fail on input:
-//! a peer that breaks a rule makes an [`Event::Failed`], and the close frame that tells it so is
-//! queued already.
+//! [`Connection::poll_timeout`]. Nothing here blocks, allocates for a message that came in one piece,
+//! or can fail on input: a peer that breaks a rule makes an [`Event::Failed`], and the close frame
+//! that tells it so is queued already.
 //!
 //! A client and a server, joined without a network:
 //!
@@ -54,6 +54,12 @@ pub use message::{Kind, Message, MessageRef, Text};
 pub use uri::{Host, InvalidUri, Uri};
 
 /// Which end of a connection this is (RFC 6455 §1.2). A client masks what it sends, a server never does.
+///
+/// ```
+/// use bowsprit_proto::{Config, Role};
+///
+/// assert!(Config::for_role(Role::Server).limits.message < Config::for_role(Role::Client).limits.message);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Opens connections and masks its frames.

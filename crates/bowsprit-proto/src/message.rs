@@ -7,6 +7,12 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 /// Whether a message is text or binary.
+///
+/// ```
+/// use bowsprit_proto::{Kind, Message};
+///
+/// assert_eq!(Message::binary(vec![0, 255]).kind(), Kind::Binary);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// UTF-8.
@@ -100,6 +106,12 @@ impl From<&'static [u8]> for Message {
     }
 }
 
+impl<const N: usize> From<&'static [u8; N]> for Message {
+    fn from(data: &'static [u8; N]) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
 impl From<Vec<u8>> for Message {
     fn from(data: Vec<u8>) -> Self {
         Self::Binary(data.into())
@@ -126,8 +138,10 @@ impl From<MessageRef<'_>> for Message {
 /// ```
 /// use bowsprit_proto::MessageRef;
 ///
-/// let message = MessageRef::Text("hello".into());
+/// let message = MessageRef::from("hello");
 /// assert_eq!(message.as_text(), Some("hello"));
+/// assert!(!message.is_owned());
+/// assert!(MessageRef::from(vec![0; 8192]).is_owned());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessageRef<'a> {
@@ -188,6 +202,24 @@ impl<'a> From<&'a str> for MessageRef<'a> {
 impl<'a> From<&'a [u8]> for MessageRef<'a> {
     fn from(data: &'a [u8]) -> Self {
         Self::Binary(Cow::Borrowed(data))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for MessageRef<'a> {
+    fn from(data: &'a [u8; N]) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
+impl From<String> for MessageRef<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl From<Vec<u8>> for MessageRef<'_> {
+    fn from(data: Vec<u8>) -> Self {
+        Self::Binary(Cow::Owned(data))
     }
 }
 

@@ -122,9 +122,9 @@ impl fmt::Display for Uri {
     }
 }
 
-/// Whether `host` has no bracket, or both.
+/// Whether `host` has no bracket at its beginning, or one that closes it as well.
 fn is_closed(host: &str) -> bool {
-    !host.starts_with('[') || host.ends_with(']')
+    !host.starts_with('[') || host.contains(']')
 }
 
 impl FromStr for Uri {

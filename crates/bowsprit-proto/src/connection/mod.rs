@@ -43,6 +43,18 @@ pub struct Connection {
 }
 
 /// What came out of the bytes of the peer.
+///
+/// ```
+/// use std::sync::Arc;
+/// use bowsprit_proto::{Config, Connection, Event};
+///
+/// let mut client = Connection::client(Arc::new(Config::client()), || [0; 4]);
+/// // A ping and the beginning of a text message, as they come from a server.
+/// let mut input = &mut b"\x89\x02hi\x81\x05hel".to_owned()[..];
+/// assert!(matches!(client.receive(&mut input), Some(Event::Ping(payload)) if *payload == *b"hi"));
+/// assert!(client.receive(&mut input).is_none());
+/// assert!(client.wants_write(), "the pong");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'b> {
@@ -52,13 +64,15 @@ pub enum Event<'b> {
     ///
     /// Pieces of text end between two characters, whatever the frames and reads.
     Fragment(MessageRef<'b>, bool),
-    /// A ping. Its pong is queued already, unless `config.automatic_pong` is off.
+    /// A ping. Its pong is queued already, unless `config.automatic_pong` is off or the closing has
+    /// begun.
     Ping(Cow<'b, [u8]>),
     /// A pong, asked for or not.
     Pong(Cow<'b, [u8]>),
-    /// The peer's close frame. Its answer is queued already.
+    /// The peer's close frame. Its answer is queued already, unless this side's came first.
     Close(CloseFrame),
-    /// The peer broke a rule. The close frame that says so is queued; nothing more is read.
+    /// The peer broke a rule. The close frame that says so is queued, unless one went out before;
+    /// nothing more is read.
     Failed(ProtocolError),
 }
 

@@ -34,7 +34,8 @@ impl FrameHeader {
 
     /// Reads a header from the beginning of `bytes`, which `role` received, and tells its length.
     ///
-    /// `None` means that bytes are missing. What can be judged is judged as soon as it is there.
+    /// `None` means that bytes are missing. The first two are judged as soon as they are there, however
+    /// long the header is.
     ///
     /// # Errors
     ///

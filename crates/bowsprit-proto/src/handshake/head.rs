@@ -308,7 +308,20 @@ fn split_absolute(target: &str) -> Option<(&str, &str)> {
 
 /// Whether the text can be a host with a port (RFC 9110 §7.2); a user name has no place there.
 pub(super) fn is_authority(text: &str) -> bool {
-    let is_allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_allowed)
+    let (host, port) = match text.rsplit_once(':') {
+        // The colons inside the brackets of an IPv6 address are its own.
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (text, ""),
+    };
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let name = address.unwrap_or(host);
+    let is_allowed = |byte: u8| match byte {
+        b':' => address.is_some(),
+        _ => byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte),
+    };
+    !name.is_empty()
+        && name.bytes().all(is_allowed)
+        && port.bytes().all(|byte| byte.is_ascii_digit())
 }

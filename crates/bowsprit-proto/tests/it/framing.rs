@@ -359,6 +359,24 @@ fn sends_each_kind_of_message() {
 }
 
 #[test]
+fn takes_a_message_in_every_form_that_a_caller_has_at_hand() {
+    let forms: [(MessageRef<'_>, u8, bool); 5] = [
+        ("hello".into(), 0x81, false),
+        (String::from("hello").into(), 0x81, true),
+        (b"hello".into(), 0x82, false),
+        (b"hello"[..].into(), 0x82, false),
+        (b"hello".to_vec().into(), 0x82, true),
+    ];
+    for (message, first, owned) in forms {
+        assert_eq!(message.is_owned(), owned);
+        let mut server = open(Server);
+        server.send(message).expect("an open connection");
+        assert_eq!(sent(&mut server), frame(Server, first, b"hello"));
+    }
+    assert_eq!(Message::from(b"hello"), Message::from(b"hello".to_vec()));
+}
+
+#[test]
 fn knows_the_six_opcodes() {
     for bits in 0..=0xFF {
         let opcode = Opcode::from_bits(bits);

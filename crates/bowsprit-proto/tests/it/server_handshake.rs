@@ -100,7 +100,10 @@ fn rejects_a_request_without_exactly_one_host() {
         Duplicate("Host"),
         400,
     );
-    for host in ["", "a b", "user@a", "a/b", "a?b", "é"] {
+    let ports = [":80", "a:b", "a:1:2", "::1", "[::1]:x"];
+    let brackets = ["[]", "[::1", "::1]", "[::1]x", "a[::1]", "[a]b]", "[[::1]]"];
+    let characters = ["", "a b", "user@a", "a/b", "a?b", "é"];
+    for host in [&ports[..], &brackets, &characters].concat() {
         rejects(&header(REQUEST, "Host", host), InvalidHost, 400);
     }
     for target in ["http://", "http:///x", "http://user@h/x", "ws://a\"/"] {
