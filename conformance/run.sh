@@ -4,9 +4,9 @@
 # FOLDER has the built examples (default: target/debug/examples). README.md tells how to run the other
 # cases, and where setup.sh installs the suite.
 set -euo pipefail
-cd "$(dirname "$0")"
-
-examples=$(realpath "${1:-../target/debug/examples}")
+here=$(dirname "$0")
+examples=$(realpath "${1:-$here/../target/debug/examples}")
+cd "$here"
 ./setup.sh
 work=$(mktemp --directory)
 server=

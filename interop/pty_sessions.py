@@ -231,6 +231,23 @@ def cancels_with_control_c(lab: Lab) -> None:
         quit_cleanly(terminal)
 
 
+def tells_how_to_leave(lab: Lab) -> None:
+    """Ctrl-C on an empty line ends nothing but a wait."""
+    uri = lab.python.uri("/echo")
+    with open_terminal(lab) as terminal:
+        connect(terminal, uri)
+        terminal.type(CONTROL_C)
+        terminal.expect_line("> Type quit or press Ctrl-D to leave".__eq__, "that tells how to leave")
+        terminal.wait_for(lambda: terminal.shows(""), "an empty prompt")
+        terminal.type(*"wait 0 close 600", ENTER)
+        # One that comes in the moment of Enter is for the next prompt.
+        terminal.wait_for(
+            lambda: "> Stopped waiting" in terminal.lines() or terminal.type(CONTROL_C), "the end of the wait"
+        )
+        quit_cleanly(terminal)
+    assert lab.python.wait_for(uri, "closed")["code"] == 1001, lab.python.seen(uri, "closed")
+
+
 def quits_with_control_d(lab: Lab) -> None:
     uri = lab.python.uri("/echo")
     with open_terminal(lab) as terminal:
@@ -387,6 +404,26 @@ def quits_by_the_deadline(lab: Lab) -> None:
     assert lab.faults.wait_for(uri, "close")["code"] == 1001, lab.faults.seen(uri, "close")
 
 
+def tells_that_it_is_closing(lab: Lab) -> None:
+    """The peer does not answer the close: until that is given up the status says so, and `quit` too."""
+    uri = lab.faults.uri("/never-close")
+    with open_terminal(lab) as terminal:
+        connect(terminal, uri)
+        terminal.enter("close 0")
+        terminal.wait_for(lambda: terminal.shows(""), "an empty prompt")
+        # All at once: it is given up after 5 s.
+        terminal.type(*"show 0", ENTER, *"send 0 x", ENTER, *"quit", ENTER, *"quit!", ENTER)
+        status = terminal.end()
+        lines = terminal.lines()
+        for line in [
+            "> Status: Closing",
+            "> Error sending message: invalid state (connection 0 is closing)",
+            "> Waiting for connection 0 to close",
+        ]:
+            assert line in lines, f"no {line!r}\n{terminal}"
+        assert status == 0, f"exit status {status}\n{terminal}"
+
+
 def survives_resizing(lab: Lab) -> None:
     uri = lab.faults.uri("/on-demand")
     with open_terminal(lab) as terminal:
@@ -442,6 +479,7 @@ SESSIONS = {
     "arrow up and down recall lines": recalls_history,
     "Tab completes a command": completes_commands,
     "Ctrl-C cancels the line": cancels_with_control_c,
+    "Ctrl-C on an empty line ends nothing but a wait": tells_how_to_leave,
     "Ctrl-D quits and closes with 1001": quits_with_control_d,
     "SIGTERM closes with 1001": ends_cleanly_on_sigterm,
     "what is kept of the session is private": keeps_history_private,
@@ -451,5 +489,6 @@ SESSIONS = {
     "a close by the server is told above the typed line": tells_of_close_above_the_line,
     "quit ends a connect that hangs": quits_while_connecting,
     "quit gives up on a close that is not answered": quits_by_the_deadline,
+    "the status is Closing until the peer has answered": tells_that_it_is_closing,
     "the window can change its size": survives_resizing,
 }

@@ -45,7 +45,8 @@ From a pipe:
 
 Exit status:
   0    left by quit or the end of input; from a pipe: every line was carried out
-  1    from a pipe: a line was refused, a connection failed or a wait expired
+  1    from a pipe: a line was refused, a connection failed or a wait expired;
+       the output could not be written
   2    the flags are wrong, or the program could not start
   129  SIGHUP, 130 SIGINT (from a pipe), 143 SIGTERM: after every connection was
        closed with 1001";

@@ -1,4 +1,5 @@
 //! `bowsprit`: many WebSocket connections at one prompt.
+#![forbid(unsafe_code)]
 
 mod args;
 mod command;

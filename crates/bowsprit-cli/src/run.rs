@@ -11,9 +11,9 @@ use crate::args::Args;
 use crate::console::{Console, Mode};
 use crate::input::Input;
 use crate::network::Event;
-use crate::printer;
+use crate::printer::{self, text};
 use crate::session::{Manner, Session};
-use crate::signals::{INTERRUPTED, Signal, Signals};
+use crate::signals::{self, Signal, Signals};
 
 /// The exit status when the program could not start.
 pub(crate) const CANNOT_START: u8 = 2;
@@ -36,13 +36,15 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
             "WARNING: --insecure is on: certificates are NOT VERIFIED, anyone may listen in",
         );
     }
-    let failed = |error: io::Error| format!("cannot start: {error}");
+    let mode = Mode::detect();
+    if mode == Mode::Script {
+        signals::end_at_the_second().map_err(failed)?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed)?;
     runtime.block_on(async {
-        let mode = Mode::detect();
         let manner = Manner {
             is_quiet: args.quiet,
             is_script: mode == Mode::Script,
@@ -70,17 +72,17 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
 fn client(args: &Args) -> Result<Client, String> {
     let mut tls = Tls::client();
     if let Some(path) = &args.ca {
-        tls = tls
-            .add_ca_file(path)
-            .map_err(|error| format!("--ca {}: {error}", path.display()))?;
+        tls = tls.add_ca_file(path).map_err(|error| error.to_string())?;
     }
     if args.insecure {
         tls = tls.danger_accept_any_certificate();
     }
-    Client::builder()
-        .tls(tls)
-        .background()
-        .map_err(|error| format!("cannot start: {error}"))
+    Client::builder().tls(tls).background().map_err(failed)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
+fn failed(error: io::Error) -> String {
+    format!("cannot start: {}", text::fault(&error))
 }
 
 /// The session and everything that it is fed from.
@@ -189,8 +191,7 @@ impl Turns {
                 self.console.forget();
                 return self.session.interrupt(&mut *self.console);
             }
-            Signal::Interrupt => INTERRUPTED,
-            Signal::Terminate { status } => status,
+            signal => signal.status(),
         };
         self.signaled = Some(status);
         self.session.leave(&mut *self.console);
@@ -199,7 +200,10 @@ impl Turns {
     fn status(&self) -> u8 {
         match self.signaled {
             Some(status) => status,
-            None => u8::from(self.mode == Mode::Script && self.session.has_refused()),
+            None => u8::from(
+                self.console.has_failed()
+                    || self.mode == Mode::Script && self.session.has_refused(),
+            ),
         }
     }
 }

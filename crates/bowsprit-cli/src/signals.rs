@@ -1,6 +1,9 @@
 //! The signals that end the program, and the exit status that tells which one did.
 
 use std::io;
+use std::process;
+use std::thread;
+use std::time::Duration;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +14,41 @@ pub(crate) enum Signal {
     Terminate { status: u8 },
 }
 
-/// The exit status after SIGINT, as shells have it: 128 and the signal's number.
-pub(crate) const INTERRUPTED: u8 = 130;
+impl Signal {
+    /// The exit status, as shells have it: 128 and the signal's number.
+    pub(crate) const fn status(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate { status } => status,
+        }
+    }
+}
+
+/// How long the loop has to end the program at the second signal.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Ends the program at the second signal even if the loop hangs, in output that nobody takes.
+///
+/// # Errors
+///
+/// When the system refuses.
+pub(crate) fn end_at_the_second() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut signals = runtime.block_on(async { Signals::new() })?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let status = runtime.block_on(async {
+                signals.recv().await;
+                signals.recv().await.status()
+            });
+            thread::sleep(PATIENCE);
+            process::exit(status.into());
+        })?;
+    Ok(())
+}
 
 /// The signals that have not been seen yet.
 #[cfg(unix)]

@@ -32,6 +32,8 @@ pub(crate) trait Console: Output {
     fn forget(&mut self);
     /// Whether nobody reads the output any more.
     fn is_closed(&self) -> bool;
+    /// Whether output was lost that somebody was to read.
+    fn has_failed(&self) -> bool;
 }
 
 /// How the two ends of the program are connected.

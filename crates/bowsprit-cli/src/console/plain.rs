@@ -112,4 +112,8 @@ impl Console for Plain {
     fn is_closed(&self) -> bool {
         self.printer.is_closed()
     }
+
+    fn has_failed(&self) -> bool {
+        self.printer.has_failed()
+    }
 }

@@ -139,6 +139,10 @@ impl Console for Terminal {
     fn is_closed(&self) -> bool {
         self.printer.is_closed()
     }
+
+    fn has_failed(&self) -> bool {
+        self.printer.has_failed()
+    }
 }
 
 impl Drop for Terminal {

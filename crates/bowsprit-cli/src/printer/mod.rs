@@ -16,7 +16,8 @@ pub(crate) trait Output {
 pub(crate) struct Printer<W> {
     stream: W,
     pending: Vec<u8>,
-    closed: bool,
+    is_closed: bool,
+    has_failed: bool,
 }
 
 impl<W: Write> Printer<W> {
@@ -25,7 +26,8 @@ impl<W: Write> Printer<W> {
         Self {
             stream,
             pending: Vec::new(),
-            closed: false,
+            is_closed: false,
+            has_failed: false,
         }
     }
 
@@ -44,13 +46,28 @@ impl<W: Write> Printer<W> {
             .write_all(&self.pending)
             .and_then(|()| self.stream.flush());
         self.pending.clear();
-        // Whatever the fault, there is nobody left to tell: the session ends by itself.
-        self.closed |= written.is_err();
+        if let Err(error) = written {
+            self.close(&error);
+        }
+    }
+
+    /// The session ends by itself; a reader that has gone wants no more, any other fault loses output.
+    fn close(&mut self, error: &io::Error) {
+        if !self.is_closed && error.kind() != io::ErrorKind::BrokenPipe {
+            self.has_failed = true;
+            warn(&format!("cannot write the output: {}", text::fault(error)));
+        }
+        self.is_closed = true;
     }
 
     /// Whether nobody reads any more.
     pub(crate) const fn is_closed(&self) -> bool {
-        self.closed
+        self.is_closed
+    }
+
+    /// Whether output was lost that somebody was to read.
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.has_failed
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io;
 
 /// The text with every character that could act on a terminal, or hide in it, written out.
 ///
@@ -32,15 +33,29 @@ pub(crate) fn excerpt(text: &str, limit: usize) -> String {
     excerpt
 }
 
+/// What the system says of a fault, without its number.
+pub(crate) fn fault(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_lowercase()
+}
+
 /// Whether a terminal would act on the character, or show nothing where it stands.
+///
+/// The variation selectors of emoji may stay.
 pub(crate) const fn is_hidden(c: char) -> bool {
     matches!(
         c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' // C0, DEL, C1
         | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' // bidi
-        | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{ad}' | '\u{180e}' // no width
-        | '\u{206a}'..='\u{206f}' | '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' // format, separators
-        | '\u{e0000}'..='\u{e007f}' // tags
+        | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{ad}' | '\u{34f}' // no width
+        | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' // no width, in Khmer and Mongolian
+        | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // blanks that are letters of Hangul
+        | '\u{206a}'..='\u{206f}' | '\u{2028}' | '\u{2029}' | '\u{fff0}'..='\u{fffb}' // format, separators
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // format, in shorthand and music
+        | '\u{e0000}'..='\u{e0fff}' // tags
     )
 }
 
@@ -74,6 +89,8 @@ mod tests {
                 "\\u{202e}gpj.exe\\u{2066}\\u{200f}",
             ),
             ("a\u{200b}b\u{feff}", "a\\u{200b}b\\u{feff}"),
+            ("\u{3164}\u{e0100}\u{34f}", "\\u{3164}\\u{e0100}\\u{34f}"),
+            ("\u{2764}\u{fe0f}", "\u{2764}\u{fe0f}"),
             ("\\n", "\\\\n"),
         ] {
             assert_eq!(escape(text), shown);

@@ -1,7 +1,7 @@
 //! What each command does.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::connection::{Connection, Stage};
 use crate::history::Direction;
 use crate::network::{Change, Event, Flow, Reporter};
 use crate::printer::Output;
-use crate::printer::text::escape;
+use crate::printer::text::{escape, fault};
 use crate::serve::EchoServer;
 
 /// The largest file that `send --file` reads: 1 GiB.
@@ -149,7 +149,7 @@ impl Session {
             return Err(format!("Already serving echo on {uri}"));
         }
         let server = EchoServer::start(port, self.events.clone())
-            .map_err(|error| format!("Error serving on 127.0.0.1:{port}: {error}"))?;
+            .map_err(|error| serve_fault(port, &error))?;
         out.line(&format!("> Serving echo on {}", server.uri()));
         self.server = Some(server);
         Ok(())
@@ -236,10 +236,22 @@ fn invalid_uri(uri: &str, fault: &str) -> String {
     format!("Connect initialization error: invalid uri{detail}")
 }
 
+fn serve_fault(port: u16, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        ErrorKind::AddrInUse => "; port 0 takes any that is free",
+        ErrorKind::PermissionDenied => "; ports from 1024 on are free to all",
+        _ => "",
+    };
+    format!(
+        "Error serving on 127.0.0.1:{port}: {}{remedy}",
+        fault(error)
+    )
+}
+
 fn read_file(path: &Path) -> Result<Vec<u8>, Refused> {
     let name = path.display().to_string();
-    let failed = |fault: String| format!("Error reading {}: {fault}", escape(&name));
-    let broken = |error: io::Error| failed(words(&error));
+    let failed = |why: String| format!("Error reading {}: {why}", escape(&name));
+    let broken = |error: io::Error| failed(fault(&error));
     let file = File::open(path).map_err(broken)?;
     let metadata = file.metadata().map_err(broken)?;
     // A device or a named pipe might never end.
@@ -254,13 +266,4 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Refused> {
         .read_to_end(&mut content)
         .map_err(broken)?;
     Ok(content)
-}
-
-/// What the system says, without its number.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_lowercase()
 }

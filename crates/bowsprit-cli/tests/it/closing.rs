@@ -36,7 +36,22 @@ fn cuts_a_long_reason_between_characters_and_says_so() {
 }
 
 #[test]
-fn does_the_closing_handshake_with_any_code_and_tells_both_sides() {
+fn does_the_closing_handshake_with_every_code_that_tells_of_a_fault() {
+    for code in [1002, 1007, 1008, 1009, 1011] {
+        let outcome = run_against(
+            |mut peer| {
+                peer.accept();
+                peer.read_close().expect("a close frame");
+                peer.close(4002, "mine");
+            },
+            &format!("connect URI\nclose 0 {code}\n"),
+        );
+        outcome.expect_in_order(&["0 closed 4002 (Unknown) \"mine\" by this side"]);
+    }
+}
+
+#[test]
+fn tells_what_both_sides_said_in_the_closing_handshake() {
     let outcome = run_against(
         |mut peer| {
             peer.accept();

@@ -161,7 +161,9 @@ fn warns_at_every_start_that_certificates_are_not_verified() {
 fn does_not_start_with_a_ca_file_that_cannot_be_read() {
     let outcome = run(&["--ca", "/no/such/file"], "");
     assert!(
-        outcome.stderr.starts_with("bowsprit: --ca /no/such/file: "),
+        outcome
+            .stderr
+            .starts_with("bowsprit: CA file /no/such/file: "),
         "{}",
         outcome.stderr
     );

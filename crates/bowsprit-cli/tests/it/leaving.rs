@@ -112,6 +112,25 @@ fn ends_at_once_at_the_second_signal() {
 }
 
 #[test]
+fn ends_at_the_second_signal_although_nobody_takes_its_output() {
+    let address = serve(|mut peer| {
+        peer.accept();
+        for _ in 0..100_000 {
+            peer.text("flood");
+        }
+        thread::sleep(Duration::from_secs(60));
+    });
+    let mut program = Program::start(&[]);
+    program.write(format!("connect ws://{address}\nwait 0 close 60\n").as_bytes());
+    for _ in 0..2 {
+        thread::sleep(Duration::from_millis(300));
+        program.signal("TERM");
+    }
+    program.outlive();
+    assert_eq!(program.wait().status, Some(143));
+}
+
+#[test]
 fn leaves_without_waiting_when_told_twice_over() {
     let outcome = run_against(
         |mut peer| {

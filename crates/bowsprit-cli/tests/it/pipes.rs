@@ -95,3 +95,20 @@ fn ends_quietly_when_nobody_reads_its_output() {
     assert_eq!(outcome.stderr, "");
     assert_eq!(outcome.status, Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tells_that_its_output_was_lost() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let outcome = std::process::Command::new(env!("CARGO_BIN_EXE_bowsprit"))
+        .arg("--serve=0")
+        .stdin(std::process::Stdio::null())
+        .stdout(full.expect("a device that is always full"))
+        .output()
+        .expect("the program should start");
+    assert_eq!(
+        String::from_utf8_lossy(&outcome.stderr),
+        "bowsprit: cannot write the output: no space left on device\n"
+    );
+    assert_eq!(outcome.status.code(), Some(1));
+}

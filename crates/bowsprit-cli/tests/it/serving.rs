@@ -52,6 +52,13 @@ fn tells_in_one_line_that_a_port_is_taken() {
         "{}",
         outcome.stdout
     );
+    assert!(
+        outcome
+            .stdout
+            .ends_with("; port 0 takes any that is free\n"),
+        "{}",
+        outcome.stdout
+    );
     let outcome = run(&[&format!("--serve={port}")], "");
     assert_eq!((outcome.stdout.as_str(), outcome.status), ("", Some(2)));
     assert!(

@@ -85,6 +85,24 @@ impl Program {
         drop(self.child.stdout.take());
     }
 
+    /// Waits for its end, and reads nothing of what it prints.
+    pub(crate) fn outlive(&mut self) {
+        while self.is_running() {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Whether it has not ended; a program that hangs fails the test.
+    fn is_running(&mut self) -> bool {
+        let status = self.child.try_wait();
+        let is_running = status.expect("the program can be waited for").is_none();
+        if is_running && self.started.elapsed() > LIMIT {
+            self.child.kill().expect("a hung program can be killed");
+            panic!("the program hangs");
+        }
+        is_running
+    }
+
     /// Waits for its end; standard input closes now.
     pub(crate) fn finish(mut self) -> Outcome {
         drop(self.child.stdin.take());
