@@ -20,12 +20,24 @@ const HEAD_READ: usize = 4 * 1024;
 /// would destroy the answer on its way.
 const REFUSED_LINGER: Duration = Duration::from_millis(500);
 
+/// Thirty years: a wait beyond the clock's range.
+const ENDLESS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// What a server lets in, and what it says of itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) config: Arc<Config>,
     pub(crate) server_header: Option<String>,
     pub(crate) any_origin: bool,
+}
+
+impl Policy {
+    /// When an opening handshake that begins now has to be done.
+    pub(crate) fn open_by(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.config.timeouts.open)
+            .unwrap_or_else(|| now + ENDLESS)
+    }
 }
 
 /// Reads the request and answers it before `deadline`.

@@ -41,6 +41,9 @@ impl Background {
                         })
                         .await;
                 });
+                // The system's resolver may block a thread of the runtime's for long: nobody waits
+                // for its answer any more.
+                runtime.shutdown_background();
             })?;
         Ok(Self {
             runtime: handle,
@@ -54,11 +57,6 @@ impl Background {
         task: impl Future<Output = ()> + Send + 'static,
     ) -> tokio::task::JoinHandle<()> {
         self.runtime.spawn(task)
-    }
-
-    /// Runs `future` on the calling thread, with the timers of the background one.
-    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
     }
 
     /// Lets the thread end once no connection is left.
@@ -78,4 +76,18 @@ impl Background {
             let _ = thread.join();
         }
     }
+}
+
+/// Runs `future` on the calling thread, with timers of its own: those of the background thread end
+/// with the last connection, while somebody may still wait.
+///
+/// # Panics
+///
+/// Inside an asynchronous runtime.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime without sockets needs nothing of the system")
+        .block_on(future)
 }

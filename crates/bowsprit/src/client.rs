@@ -9,7 +9,8 @@ use std::{
 use bowsprit_proto::{CloseCode, Config, Uri, handshake::Request};
 
 use crate::{
-    ConnectError, ConnectRequest, Handlers, InvalidRequest, Tls, WebSocket, background::Background,
+    ConnectError, ConnectRequest, Handlers, InvalidRequest, Tls, WebSocket,
+    background::{self, Background},
     roster::Roster,
 };
 
@@ -159,11 +160,11 @@ impl Client {
     ///
     /// Inside an asynchronous runtime, and in handlers.
     pub fn blocking_shutdown(&self, code: CloseCode, deadline: Duration) -> usize {
-        let Some(background) = &self.inner.background else {
+        if self.inner.background.is_none() {
             self.inner.roster.begin_shutdown(code);
             return self.inner.roster.len();
-        };
-        let cut = background.block_on(self.shutdown(code, deadline));
+        }
+        let cut = background::block_on(self.shutdown(code, deadline));
         self.join();
         cut
     }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use bowsprit_proto::{
-    Closed, Connection, Event, Message, MessageRef, SendError, State as Phase, Timestamp,
+    CloseCode, CloseError, Closed, Connection, Event, Message, MessageRef, SendError,
+    State as Phase, Timestamp,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -104,9 +105,11 @@ impl Core {
 
     pub(crate) fn link(&mut self) -> &Arc<Link> {
         self.link.get_or_insert_with(|| {
-            // The new link does not know the task yet.
-            self.task = None;
             let link = Link::new(self.id, seen_by_handles(self.connection.state()));
+            // With two halves one may wait while the other is asked for a handle.
+            if let Some(task) = &self.task {
+                link.register(task);
+            }
             if self.connection.state() == Phase::Ended {
                 link.end(self.connection.closed().cloned().unwrap_or_default());
             }
@@ -145,14 +148,23 @@ impl Core {
 
     /// Does what handles and the endpoint have asked for since the last look.
     fn take_orders(&mut self) {
-        if let Some(member) = &self.member {
-            if member.is_cut() {
-                self.connection.abort();
-            } else if let Some(code) = member.shutdown_code() {
-                // Refused where the closing has begun already, which is as good.
-                let _ = self.connection.close(code, "");
-            }
+        if self.member.as_ref().is_some_and(Member::is_cut) {
+            self.connection.abort();
         }
+        match self.member.as_ref().and_then(Member::shutdown_code) {
+            // Refused where the closing has begun already, which is as good.
+            Some(code) => drop(self.close(code, "")),
+            None => self.take_orders_of_handles(false),
+        }
+    }
+
+    /// Starts the closing handshake behind what handles have queued, which could not be sent later.
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), CloseError> {
+        self.take_orders_of_handles(true);
+        self.connection.close(code, reason)
+    }
+
+    fn take_orders_of_handles(&mut self, closes: bool) {
         let Some(link) = &self.link else { return };
         if !link.take_dirty() && !self.orders_wait {
             return;
@@ -160,11 +172,14 @@ impl Core {
         if link.is_terminated() {
             self.connection.abort();
         }
+        // The deadline of the closing runs once the close frame is queued: it must not wait in the
+        // link for a peer that does not read.
+        let closes = closes || link.state() == State::Closing;
         let (id, connection) = (self.id, &mut self.connection);
         self.orders_wait = false;
         link.take_orders(|order| {
-            let taken =
-                connection.queued_bytes() <= ORDER_ROOM && give_order(id, connection, order);
+            let has_room = closes || connection.queued_bytes() <= ORDER_ROOM;
+            let taken = has_room && give_order(id, connection, order);
             self.orders_wait = !taken;
             taken
         });
@@ -313,12 +328,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once and hands the bytes to `f`, before anything else can happen to them.
     ///
-    /// `None` once the transport has ended, which the connection then knows.
+    /// `None` once the connection has ended, with its transport or by a deadline.
     pub(crate) fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Core, &mut [u8]) -> T,
     ) -> Poll<Option<T>> {
+        // A peer that never stops sending must not outlast the deadline of the closing.
+        if self.core.connection.state() != Phase::Open && self.poll_timer(cx).is_ready() {
+            return Poll::Ready(None);
+        }
         scratch::with_read_buffer(|buffer| {
             let mut filled = ReadBuf::new(buffer);
             let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut filled));
@@ -343,7 +362,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Arms the timer that the connection asks for; ready after it has fired and was dealt with.
     ///
-    /// Called after a read found nothing, so that a busy program does not kill its own connections.
+    /// While the connection is open this is called after a read found nothing, so that a busy program
+    /// does not kill its own connections.
     pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = &mut self.timer;
         let connection = &mut self.core.connection;
@@ -437,11 +457,12 @@ impl Timer {
     }
 
     fn arm(&mut self, connection: &mut Connection) {
-        let Some(Timestamp(at)) = connection.poll_timeout(self.now()) else {
+        let due = connection.poll_timeout(self.now());
+        // A wait beyond the clock's range has no end.
+        let Some(at) = due.and_then(|Timestamp(at)| self.start.checked_add(at)) else {
             self.sleep = None;
             return;
         };
-        let at = self.start + at;
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(at),
             None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),

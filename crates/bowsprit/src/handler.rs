@@ -164,7 +164,7 @@ impl Context<'_> {
     ///
     /// When the code may not be sent, or the closing has begun already.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), CloseError> {
-        self.core.connection.close(code, reason)
+        self.core.close(code, reason)
     }
 
     /// Stops reading after the messages of the current read; [`Handle::resume_reading`] goes on.

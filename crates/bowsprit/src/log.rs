@@ -62,7 +62,7 @@ pub(crate) fn message(id: ConnectionId, direction: Direction, kind: Kind, payloa
     }
 }
 
-pub(crate) fn shortage(error: &io::Error) {
+pub(crate) fn cannot_accept_for_now(error: &io::Error) {
     warn!(target: "bowsprit::error::rerror", %error, "cannot accept for now");
 }
 

@@ -49,7 +49,8 @@ struct Attempt(Arc<Link>);
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if self.0.state() == State::Connecting {
+        // It was dropped while it was connecting, or its `on_fail` panicked.
+        if matches!(self.0.state(), State::Connecting | State::Closed) {
             self.0.end(never_opened(&ConnectError::Canceled));
         }
     }

@@ -29,7 +29,7 @@ use crate::{
 /// What a server calls itself unless told otherwise.
 const SERVER: &str = concat!("bowsprit/", env!("CARGO_PKG_VERSION"));
 
-/// The first wait after the system has run out of something that a connection needs, and the longest.
+/// The first wait after the system could not accept a connection, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 /// Shakes hands as a server over a transport of the caller's own: any path, same-host origins.
@@ -67,8 +67,7 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         server_header: Some(SERVER.to_owned()),
         any_origin: false,
     };
-    let deadline = Instant::now() + policy.config.timeouts.open;
-    let opened = accept::accept(io, &policy, None, None, deadline).await?;
+    let opened = accept::accept(io, &policy, None, None, policy.open_by()).await?;
     Ok(WebSocket::new(opened, ConnectionId::next(), None, None))
 }
 
@@ -136,7 +135,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the listener cannot accept at all. Running out of descriptors or memory is waited out.
+    /// When the socket does not listen. What else keeps it from accepting, such as a lack of descriptors
+    /// or memory, is waited out.
     ///
     /// # Cancel safety
     ///
@@ -228,15 +228,15 @@ impl Server {
             let (tcp, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if is_of_one_connection(&error) => continue,
-                Err(error) if is_shortage(&error) => {
-                    log::shortage(&error);
+                Err(error) if does_not_listen(&error) => {
+                    log::cannot_accept(&error);
+                    return Err(error);
+                }
+                Err(error) => {
+                    log::cannot_accept_for_now(&error);
                     sleep(back_off).await;
                     back_off = (back_off * 2).min(BACK_OFF.1);
                     continue;
-                }
-                Err(error) => {
-                    log::cannot_accept(&error);
-                    return Err(error);
                 }
             };
             back_off = BACK_OFF.0;
@@ -280,17 +280,27 @@ impl Inner {
     ) -> Result<Opened<Stream>, AcceptError> {
         tcp.set_nodelay(policy.config.nodelay)?;
         // One budget for TLS and the opening handshake.
-        let deadline = Instant::now() + policy.config.timeouts.open;
+        let deadline = policy.open_by();
         let stream = match &self.tls {
             None => Stream::from(tcp),
-            Some(tls) => match timeout_at(deadline, tls.accept(tcp)).await {
-                Ok(Ok(stream)) => Stream::from(stream),
-                Ok(Err(error)) => return Err(AcceptError::Tls(error)),
-                Err(_) => return Err(AcceptError::Timeout(Stage::Tls)),
-            },
+            Some(tls) => encrypt(tls, tcp, deadline)
+                .await
+                .inspect_err(|error| log::refused(Some(peer), error))?,
         };
         let tls = stream.tls_info();
         accept::accept(stream, policy, Some(peer), tls, deadline).await
+    }
+}
+
+async fn encrypt(
+    tls: &ServerTls,
+    tcp: TcpStream,
+    deadline: Instant,
+) -> Result<Stream, AcceptError> {
+    match timeout_at(deadline, tls.accept(tcp)).await {
+        Ok(Ok(stream)) => Ok(Stream::from(stream)),
+        Ok(Err(error)) => Err(AcceptError::Tls(error)),
+        Err(_) => Err(AcceptError::Timeout(Stage::Tls)),
     }
 }
 
@@ -303,16 +313,11 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Descriptors or memory have run out, which other connections' ends will mend.
-fn is_shortage(error: &io::Error) -> bool {
-    /// The numbers that Unix systems share: no memory, too many open files in the system, in the process.
-    const ENOMEM: i32 = 12;
-    const ENFILE: i32 = 23;
-    const EMFILE: i32 = 24;
-    error.kind() == io::ErrorKind::OutOfMemory
-        || matches!(error.raw_os_error(), Some(ENOMEM | ENFILE | EMFILE))
-        // Linux: no buffer space.
-        || error.raw_os_error() == Some(105)
+/// Waiting will not mend this. All else may pass: descriptors and memory run out, networks go down,
+/// firewalls forbid, and each system has numbers of its own for that.
+fn does_not_listen(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    matches!(error.kind(), InvalidInput | Unsupported)
 }
 
 /// Sets up a [`Server`].
@@ -408,6 +413,28 @@ impl ServerBuilder {
                 tls,
                 roster: Arc::default(),
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_a_socket_that_does_not_listen_ends_the_serving() {
+        const EINVAL: i32 = 22;
+        const EPERM: i32 = 1;
+        const EMFILE: i32 = 24;
+        const EPROTO: i32 = 71;
+        const ENETDOWN: i32 = 100;
+        const ENOBUFS: i32 = 105;
+        assert!(does_not_listen(&io::Error::from_raw_os_error(EINVAL)));
+        // accept(2): these are about one connection, or pass.
+        for number in [EPERM, EMFILE, EPROTO, ENETDOWN, ENOBUFS] {
+            let error = io::Error::from_raw_os_error(number);
+            assert!(!does_not_listen(&error), "{error}");
         }
     }
 }

@@ -80,7 +80,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Session<S, H> {
                 });
                 if let Poll::Ready(read) = read {
                     if let Some((count, now_queued)) = read {
-                        frames += count;
+                        // Pieces of a frame are work, too.
+                        frames += count.max(1);
                         // Only what the messages of this read caused: bulk that handles send must
                         // not stop the reading that the peer may be waiting for.
                         self.holds = now_queued > queued && now_queued > high_water;

@@ -86,10 +86,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     ) -> Poll<T> {
         self.wakers.set(half, cx.waker());
         let mut socket = self.lock();
-        let before = socket.phase();
+        let before = (socket.phase(), socket.ahead());
         let result = f(&mut socket, &mut Context::from_waker(&self.both));
-        if socket.phase() != before {
-            // The other half waits for what this state does not have, or by another deadline.
+        if (socket.phase(), socket.ahead()) != before {
+            // The other half waits for what this state does not have, or by another deadline, or for
+            // a message that this one has read, or for the room that this one has made.
             self.both.wake_by_ref();
         }
         result

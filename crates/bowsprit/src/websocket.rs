@@ -8,7 +8,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bowsprit_proto::{CloseCode, Closed, Config, Message, MessageRef, SendError, State as Phase};
+use bowsprit_proto::{
+    CloseCode, CloseError, Closed, Config, Message, MessageRef, SendError, State as Phase,
+};
 use futures_core::Stream as MessageStream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -214,9 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The close frame stays queued; call this or [`recv`](Self::recv) again.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<Closed, Error> {
-        if self.driver.core.connection.state() == Phase::Open {
-            self.driver.core.connection.close(code, reason)?;
-        }
+        self.close_once(code, reason)?;
         // An error is part of how it ended; the messages are not wanted any more.
         while self.closed.is_none() {
             let _ = self.recv().await;
@@ -329,22 +329,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The closing handshake as far as this side has a part in it; the reading half does the rest.
     pub(crate) fn begin_close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        Ok(self.driver.core.connection.close(code, reason)?)
+        Ok(self.driver.core.close(code, reason)?)
+    }
+
+    /// As [`begin_close`](Self::begin_close), unless the closing has begun: by a handle, for example.
+    fn close_once(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        if self.phase() != Phase::Open {
+            return Ok(());
+        }
+        match self.driver.core.close(code, reason) {
+            Ok(()) | Err(CloseError::Closing | CloseError::Closed) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The close frame, unless one was sent already, and all that is queued; the reading half does
     /// the rest.
     pub(crate) fn poll_send_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match self.phase() {
-            Phase::Open => self.begin_close(CloseCode::NORMAL, "")?,
-            Phase::Ended => return Poll::Ready(Ok(())),
-            Phase::CloseSent | Phase::Exchanged | Phase::Failed => {}
+        self.close_once(CloseCode::NORMAL, "")?;
+        if self.phase() == Phase::Ended {
+            return Poll::Ready(Ok(()));
         }
         self.poll_flush_all(cx)
     }
 
     pub(crate) const fn phase(&self) -> Phase {
         self.driver.core.connection.state()
+    }
+
+    /// What was read while a send had to wait counts for.
+    pub(crate) const fn ahead(&self) -> usize {
+        self.unread.ahead
     }
 
     /// Writes all that is queued. While the transport takes no more, reads ahead as much as one message
@@ -416,9 +431,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.driver.core.connection.state() == Phase::Open {
-            self.begin_close(CloseCode::NORMAL, "")?;
-        }
+        self.close_once(CloseCode::NORMAL, "")?;
         while ready!(self.poll_recv(cx)).is_some() {}
         Poll::Ready(Ok(()))
     }

@@ -92,6 +92,16 @@ async fn fails_exactly_once_and_never_closes() {
 }
 
 #[tokio::test]
+async fn a_panic_in_on_fail_leaves_nobody_waiting() {
+    let (_bound, uri) = nobody();
+    let panicking = Handlers::new().on_fail(|_, _| panic!("on purpose"));
+    let request = Client::new().request(&uri).expect("a URI");
+    let handle = request.handler(panicking).start();
+    within(handle.closed()).await;
+    assert_eq!(handle.state(), State::Closed);
+}
+
+#[tokio::test]
 async fn a_refused_handshake_fails_with_its_response_at_hand() {
     let (listener, uri) = listen().await;
     tokio::spawn(async move {
@@ -477,6 +487,30 @@ fn a_blocking_shutdown_says_goodbye_and_joins() {
         client.blocking_shutdown(CloseCode::GOING_AWAY, Duration::from_secs(1)),
         0
     );
+}
+
+#[test]
+fn a_blocking_shutdown_does_not_wait_for_threads_that_block() {
+    let client = Client::builder().background().expect("a thread");
+    let request = client.request(&echo_on_a_thread()).expect("a URI");
+    // As the system's resolver does when no name server answers.
+    let (release, blocked) = mpsc::channel::<()>();
+    let blocked = std::sync::Mutex::new(Some(blocked));
+    let (opened, open) = mpsc::channel();
+    let handlers = Handlers::new().on_open(move |_| {
+        let blocked = blocked.lock().expect("no panic").take();
+        tokio::task::spawn_blocking(move || blocked.map(|blocked| blocked.recv()));
+        opened.send(()).expect("a test");
+    });
+    request.handler(handlers).start();
+    open.recv().expect("an open connection");
+    let (done, end) = mpsc::channel();
+    thread::spawn(move || {
+        let cut = client.blocking_shutdown(CloseCode::GOING_AWAY, Duration::from_secs(30));
+        done.send(cut).expect("a test");
+    });
+    assert_eq!(end.recv_timeout(Duration::from_secs(50)), Ok(0));
+    drop(release);
 }
 
 #[test]

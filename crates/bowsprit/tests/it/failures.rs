@@ -1,21 +1,32 @@
 //! What goes wrong: every way not to connect, and every way to lose a connection.
 
-use std::time::Duration;
+use std::{
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bowsprit::{
     Cause, Client, CloseCode, Config, ConnectError, DialError, Error, Message, ProtocolError,
     ServerTls, Stage, Tls, TlsErrorKind, WebSocket, proto::handshake::HandshakeError,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+    io::{
+        AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
+    },
     net::{TcpListener, TcpSocket, TcpStream},
-    task::JoinHandle,
+    task::{JoinHandle, coop::consume_budget},
     time::{Instant, advance, pause, timeout},
 };
 
 use super::support::{
     CLOSE, Log, PING, PONG, TEXT, accepting, answer, client_of_bare, closing, frame, listen, log,
-    masked, polled, read_frame, read_head, server_of_bare, settle, within,
+    masked, pair_with, polled, read_frame, read_head, server_of_bare, settle, within,
 };
 
 async fn connect_error(uri: &str) -> ConnectError {
@@ -478,6 +489,84 @@ async fn messages_do_not_prolong_the_closing_handshake() {
     assert_eq!(start.elapsed(), Duration::from_secs(5));
     drop(client);
     peer.await.expect("no panic");
+}
+
+/// Once it flows it always has more to read, and takes whatever is written.
+struct Flood {
+    io: DuplexStream,
+    flows: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.flows.load(Ordering::Relaxed) {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        // A socket lets other tasks run, too.
+        ready!(pin!(consume_budget()).poll(cx));
+        buf.put_slice(&frame(TEXT, b"more"));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_does_not_prolong_the_closing_handshake() {
+    let (near, far) = duplex(64 * 1024);
+    let flows = Arc::new(AtomicBool::new(false));
+    let flood = Flood {
+        io: near,
+        flows: flows.clone(),
+    };
+    let request = Client::new().request("ws://in.memory/").expect("a URI");
+    let (client, _far) = tokio::join!(request.connect_on(flood), answer(far));
+    let mut client = client.expect("a client");
+    flows.store(true, Ordering::Relaxed);
+    let closing = tokio::spawn(async move { client.close(CloseCode::NORMAL, "").await });
+    settle().await;
+    assert!(!closing.is_finished());
+    advance(Duration::from_secs(6)).await;
+    settle().await;
+    assert!(closing.is_finished(), "the flood goes on, and so does this");
+    let closed = closing.await.expect("no panic").expect("open");
+    assert_eq!(closed.cause, Some(Cause::Timeout(Stage::Close)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_without_an_end_are_allowed() {
+    let mut configs = [Config::client(), Config::server()];
+    for config in &mut configs {
+        config.timeouts.open = Duration::MAX;
+        config.timeouts.close = Duration::MAX;
+        let keepalive = config.keepalive.as_mut().expect("a default");
+        keepalive.interval = Duration::MAX;
+    }
+    let [client, server] = configs;
+    let (mut client, mut server) = pair_with(client, server).await;
+    let (closed, end) = tokio::join!(client.close(CloseCode::NORMAL, ""), server.recv());
+    assert!(closed.expect("open").is_clean());
+    assert_eq!(end, Ok(None));
 }
 
 #[tokio::test(start_paused = true)]

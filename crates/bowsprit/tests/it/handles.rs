@@ -8,14 +8,15 @@ use std::{
 };
 
 use bowsprit::{
-    Cause, Client, CloseCode, CloseError, Error, Handle, Handlers, Message, Pong, SendError,
-    Server, State,
+    Cause, Client, CloseCode, CloseError, Config, Error, Handle, Handlers, Message, Pong,
+    SendError, Server, Stage, State,
 };
 use tokio::io::AsyncWriteExt as _;
 
 use super::support::{
     CLOSE, Happened, PING, PONG, Running, TEXT, answer, closing, drain, echo, echo_on_a_thread,
-    frame, listen, log, pair, polled, read_frame, run, settle, wait, within,
+    frame, listen, log, masked, pair, polled, read_frame, run, server_of_bare, settle, wait,
+    within,
 };
 
 /// An open connection with handlers, and its bare peer.
@@ -274,6 +275,62 @@ async fn a_reason_is_cut_between_two_characters() {
         .expect("a write");
     drop(tcp);
     assert_eq!(log.closed().await.local_reason(), cut);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_handles_have_queued_goes_before_a_close_of_the_owner() {
+    let (mut client, mut server) = pair().await;
+    client.handle().send("first").expect("open");
+    let (closed, received) = tokio::join!(client.close(CloseCode::NORMAL, ""), drain(&mut server));
+    assert!(closed.expect("open").is_clean());
+    assert_eq!(received, [Message::from("first")]);
+    // A handle may be faster with the close, too: the owner then only waits.
+    let (mut client, mut server) = pair().await;
+    let handle = client.handle();
+    handle.close(CloseCode::GOING_AWAY, "").expect("open");
+    let (closed, _) = tokio::join!(client.close(CloseCode::NORMAL, ""), drain(&mut server));
+    assert_eq!(closed.expect("closing").local_code(), CloseCode::GOING_AWAY);
+}
+
+#[tokio::test]
+async fn what_handles_have_queued_goes_before_a_close_of_the_handler() {
+    let handlers = Handlers::new().on_open(|cx| {
+        cx.handle().send("first").expect("open");
+        cx.close(CloseCode::NORMAL, "").expect("open");
+    });
+    let (_handle, mut tcp) = open_to_bare(handlers).await;
+    let first = (TEXT, b"first".to_vec());
+    assert_eq!(read_frame(&mut tcp).await, Some(first));
+    let goodbye = (CLOSE, closing(1000, ""));
+    assert_eq!(read_frame(&mut tcp).await, Some(goodbye));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_behind_what_a_peer_does_not_read_has_its_deadline() {
+    let (mut server, mut bare) = server_of_bare(Config::server()).await;
+    let handle = server.handle();
+    let owner = tokio::spawn(async move { server.recv().await });
+    for _ in 0..8 {
+        handle.send("x".repeat(100 << 10)).expect("room");
+    }
+    handle.close(CloseCode::NORMAL, "").expect("open");
+    let start = tokio::time::Instant::now();
+    // It reads nothing, and shows that it is alive.
+    let alive = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if bare.write_all(&masked(PONG, b"")).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let closed = tokio::select! {
+        closed = within(handle.closed()) => closed,
+        () = alive => panic!("for ever"),
+    };
+    assert_eq!(closed.cause, Some(Cause::Timeout(Stage::Close)));
+    assert!(start.elapsed() < Duration::from_secs(6));
+    owner.await.expect("no panic").expect_err("a timeout");
 }
 
 #[tokio::test]

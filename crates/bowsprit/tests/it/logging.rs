@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use bowsprit::{Client, CloseCode, Config, Server, accept};
+use bowsprit::{Client, CloseCode, Config, Server, ServerTls, accept};
 use tokio::io::duplex;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -13,7 +13,7 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-use super::support::{log, within};
+use super::support::{Echo, log, run, within};
 
 /// Keeps each event as `target: field=value ...`.
 #[derive(Clone, Default)]
@@ -115,6 +115,23 @@ async fn tells_of_what_did_not_open_and_of_shutdowns() {
     written.expect("a write");
     refused.expect_err("no handshake");
     channels.expect("bowsprit::access::http", "SSH-2.0-harbour");
+
+    let own = rcgen::generate_simple_self_signed(["localhost".into()]).expect("a certificate");
+    let (chain, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let tls = ServerTls::from_pem(chain.as_bytes(), key.as_bytes()).expect("a certificate");
+    let running = run(Server::builder().tls(tls), || Echo).await;
+    let mut plain = running.bare().await;
+    let garbage = tokio::io::AsyncWriteExt::write_all(&mut plain, b"GET / HTTP/1.1\r\n\r\n");
+    garbage.await.expect("a write");
+    let mut answer = Vec::new();
+    // An alert and the end, or a reset.
+    let _ = within(tokio::io::AsyncReadExt::read_to_end(
+        &mut plain,
+        &mut answer,
+    ))
+    .await;
+    let peer = plain.local_addr().expect("an address").to_string();
+    channels.expect("bowsprit::access::http", &peer);
 
     let server = Server::builder()
         .bind("127.0.0.1:0")

@@ -219,6 +219,35 @@ async fn a_server_delivers_what_was_queued_before_its_goodbye() {
 }
 
 #[tokio::test]
+async fn what_handles_have_queued_is_delivered_before_the_goodbye() {
+    // More than a connection takes from its handles at once.
+    const MESSAGES: usize = 40;
+    let client = Client::new();
+    let (listener, uri) = listen().await;
+    let (handlers, mut log) = log();
+    let request = client.request(&uri).expect("a URI").handler(handlers);
+    let handle = request.start();
+    let (tcp, _) = within(listener.accept()).await.expect("a client");
+    let mut tcp = answer(tcp).await;
+    log.open().await;
+    for _ in 0..MESSAGES {
+        handle.send("x".repeat(16 << 10)).expect("room");
+    }
+    // Begins before the connection's task has looked at what handles ask of it.
+    let shutdown = client.shutdown(CloseCode::GOING_AWAY, LONG);
+    let reading = async move {
+        for _ in 0..MESSAGES {
+            let (opcode, _) = read_frame(&mut tcp).await.expect("a message");
+            assert_eq!(opcode, TEXT);
+        }
+        let goodbye = (CLOSE, closing(1001, ""));
+        assert_eq!(read_frame(&mut tcp).await, Some(goodbye));
+    };
+    let (cut, ()) = within(async { tokio::join!(biased; shutdown, reading) }).await;
+    assert_eq!(cut, 0);
+}
+
+#[tokio::test]
 async fn a_server_cuts_those_that_do_not_answer_and_counts_them() {
     let mut config = Config::server();
     config.timeouts.close = Duration::from_secs(3600);

@@ -180,6 +180,50 @@ async fn the_sender_gets_a_handle() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handle_made_while_the_receiver_waits_wakes_it() {
+    let (client, mut server) = pair().await;
+    let (sender, mut receiver) = client.split();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    settle().await;
+    let handle = sender.handle();
+    let start = Instant::now();
+    handle.send("from a handle").expect("open");
+    assert_eq!(
+        within(server.recv()).await,
+        Ok(Some(Message::from("from a handle")))
+    );
+    // The next keepalive would have come upon it, too.
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    handle.terminate();
+    let end = within(receiving).await.expect("no panic");
+    assert_eq!(end, Err(Error::Ended(Cause::Aborted)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_receiver_gets_what_the_sender_reads_while_it_is_blocked() {
+    let (server, mut bare) = server_of_bare(Config::server()).await;
+    let (mut sender, mut receiver) = server.split();
+    let long = Message::from("x".repeat(1 << 20));
+    // One task, in which the receiver has its turn first and leaves the reading to the sender.
+    let both = async {
+        tokio::select! {
+            biased;
+            message = receiver.recv() => message,
+            _ = sender.send(long) => panic!("the peer reads nothing"),
+        }
+    };
+    let asking = async {
+        settle().await;
+        bare.write_all(&masked(TEXT, b"stop")).await
+    };
+    let start = Instant::now();
+    let (message, asked) = tokio::join!(within(both), asking);
+    asked.expect("a write");
+    assert_eq!(message, Ok(Some(Message::from("stop"))));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_both_halves_ends_the_transport() {
     let (client, mut server) = pair().await;
     let (sender, receiver) = client.split();
