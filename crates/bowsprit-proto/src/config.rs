@@ -22,7 +22,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Pings while nothing is heard, and when to give up. Default: after 20 s, 20 s later.
     pub keepalive: Option<KeepAlive>,
-    /// Whether pings are answered without asking (RFC 6455 §5.5.2). Default: true.
+    /// Whether pings are answered without asking (RFC 6455 §5.5.2). Default: true. A connection that
+    /// runs with a handler asks the handler instead.
     pub automatic_pong: bool,
     /// Hands out each piece of a message as it arrives instead of whole messages. Default: false.
     ///

@@ -69,7 +69,8 @@ pub trait Handler: Send + 'static {
     /// A pong has come, asked for or not.
     fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {}
 
-    /// The connection has ended; nothing can be sent any more.
+    /// The connection has ended; nothing can be sent any more. Who waits for
+    /// [`Handle::closed`] goes on after this has returned.
     fn on_close(&mut self, cx: &mut Context<'_>, closed: &Closed) {}
 }
 
