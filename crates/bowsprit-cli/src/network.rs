@@ -8,6 +8,7 @@ use std::time::Instant;
 use bowsprit::proto::handshake::HandshakeError;
 use bowsprit::{
     Closed, ConnectError, ConnectionInfo, Context, Handle, Handler, Message, MessageRef, SendError,
+    TlsErrorKind,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -75,9 +76,22 @@ impl From<&ConnectError> for Failure {
         });
         Self {
             head: head(error),
-            detail: error.to_string(),
+            detail: format!("{error}{}", flags(error)),
             answer,
         }
+    }
+}
+
+/// The flags of this program that are the remedies which the library's text names.
+fn flags(error: &ConnectError) -> &'static str {
+    use TlsErrorKind::{Expired, NotYetValid, SelfSigned, UnknownIssuer, WrongName};
+    match error {
+        ConnectError::Tls(error) => match error.kind() {
+            SelfSigned | UnknownIssuer => " (--ca FILE, --insecure)",
+            Expired | NotYetValid | WrongName => " (--insecure)",
+            _ => "",
+        },
+        _ => "",
     }
 }
 
