@@ -55,6 +55,7 @@ mod split;
 mod stream;
 mod tls;
 mod unread;
+mod wait;
 mod websocket;
 
 pub use bowsprit_proto as proto;

@@ -13,7 +13,7 @@ use bowsprit_proto::{CloseFrame, Closed, Message, frame::FrameHeader};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::{ConnectionId, ConnectionInfo, State};
+use crate::{ConnectionId, ConnectionInfo, State, wait::wait_for};
 
 /// What a handle asks of the connection's task.
 #[derive(Debug)]
@@ -188,17 +188,8 @@ impl Link {
     }
 
     /// Waits until `ready` gives an answer, asking again whenever something changed.
-    pub(crate) async fn wait_for<T>(&self, mut ready: impl FnMut() -> Option<T>) -> T {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            // Registered before the look, so that no change falls between the two.
-            changed.as_mut().enable();
-            if let Some(answer) = ready() {
-                return answer;
-            }
-            changed.await;
-        }
+    pub(crate) async fn wait_for<T>(&self, ready: impl FnMut() -> Option<T>) -> T {
+        wait_for(&self.changed, ready).await
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {

@@ -13,9 +13,13 @@ use tokio::{
 };
 
 use crate::{
-    ConnectError, ConnectionInfo, Stream, Tls,
+    ConnectError, ConnectionId, ConnectionInfo, State, Stream, Tls,
     dial::{dial, resolve},
+    driver::{Core, Driver},
     info::Head,
+    link::Link,
+    log,
+    roster::Member,
 };
 
 /// How much of the response is read at once.
@@ -27,6 +31,25 @@ pub(crate) struct Opened<S> {
     pub(crate) connection: Connection,
     pub(crate) info: ConnectionInfo,
     pub(crate) early: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Opened<S> {
+    /// The driver that runs the connection from here on; whoever has a handle learns that it is open.
+    pub(crate) fn into_driver(
+        self,
+        id: ConnectionId,
+        link: Option<Arc<Link>>,
+        member: Option<Member>,
+    ) -> (Driver<S>, Arc<ConnectionInfo>, Vec<u8>) {
+        let info = Arc::new(self.info);
+        log::connect(id, &info);
+        if let Some(link) = &link {
+            let _ = link.info.set(info.clone());
+            link.set_state(State::Open);
+        }
+        let core = Core::new(self.connection, id, link, member);
+        (Driver::new(self.io, core), info, self.early)
+    }
 }
 
 /// Resolves, dials, encrypts and shakes hands, all within `timeouts.open`.

@@ -8,12 +8,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{
     Client, ConnectError, ConnectionId, Defaults, Handle, Handler, Handlers, InvalidRequest, State,
     Stream, Tls, WebSocket,
-    driver::{Core, Driver},
     link::Link,
     log,
     open::{Opened, open, open_on},
     roster::Member,
-    session::Session,
+    session::{self, Session},
     websocket::whole_messages,
 };
 
@@ -174,10 +173,7 @@ impl ConnectRequest {
     /// Outside a tokio runtime, unless the client has a thread of its own.
     pub fn start(mut self) -> Handle {
         let handle = self.handle();
-        // A handler decides itself whether a ping is answered.
-        let mut config = (*self.config).clone();
-        config.automatic_pong = false;
-        self.config = Arc::new(config);
+        self.config = session::asks_handler(self.config);
         let handlers = mem::take(&mut self.handlers);
         let mut handler = self.handler.take().unwrap_or_else(|| Box::new(handlers));
         let Ok(member) = self.join_roster() else {
@@ -211,18 +207,10 @@ impl ConnectRequest {
         // The task must not keep the endpoint alive: its end is what drops the thread.
         drop(client);
         match cancelable(&link, &member, open(&request, &config, &tls)).await {
-            Ok(Opened {
-                io,
-                connection,
-                info,
-                early,
-            }) => {
-                let info = Arc::new(info);
-                log::connect(handle.id(), &info);
-                let _ = link.info.set(info.clone());
-                link.set_state(State::Open);
-                let core = Core::new(connection, handle.id(), Some(link), Some(member));
-                Session::new(Driver::new(io, core), handler, info, early).await;
+            Ok(opened) => {
+                let (driver, info, early) =
+                    opened.into_driver(handle.id(), Some(link), Some(member));
+                Session::new(driver, handler, info, early).await;
             }
             Err(error) => fail(&mut handler, &handle, &error, &link),
         }
@@ -243,11 +231,14 @@ impl ConnectRequest {
         match opened {
             Ok(opened) => {
                 let link = &self.attempt.0;
-                link.set_state(State::Open);
                 let id = link.id;
                 // A handle that was taken before must go on working; else none is made.
-                let link = (Arc::strong_count(link) > 1).then(|| link.clone());
-                Ok(WebSocket::new(opened, id, link, Some(member)))
+                let has_handle = Arc::strong_count(link) > 1;
+                let kept = has_handle.then(|| link.clone());
+                let ws = WebSocket::new(opened, id, kept, Some(member));
+                // Also where no handle is left: dropping the attempt must not end the connection.
+                link.set_state(State::Open);
+                Ok(ws)
             }
             Err(error) => {
                 log::fail(self.attempt.0.id, &error);

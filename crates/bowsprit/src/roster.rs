@@ -13,7 +13,7 @@ use std::{
 use bowsprit_proto::CloseCode;
 use tokio::{sync::Notify, time::timeout};
 
-use crate::{ConnectionId, log};
+use crate::{ConnectionId, log, wait::wait_for};
 
 /// How long connections may take to notice that they were cut.
 const CUT_NOTICE: Duration = Duration::from_secs(1);
@@ -118,16 +118,9 @@ impl Roster {
         self.changed.notify_waiters();
     }
 
+    /// Waits until `ready`, asking again whenever a member leaves or a shutdown goes a step further.
     pub(crate) async fn wait_until(&self, ready: impl Fn() -> bool) {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if ready() {
-                return;
-            }
-            changed.await;
-        }
+        wait_for(&self.changed, || ready().then_some(())).await;
     }
 
     fn wake_all(&self) {

@@ -18,11 +18,10 @@ use crate::{
     AcceptError, ConnectionId, ConnectionInfo, Error, Handler, InvalidRequest, ServerTls, Stage,
     Stream, WebSocket,
     accept::{self, Policy},
-    driver::{Core, Driver},
     log,
     open::Opened,
     roster::{Member, Roster},
-    session::Session,
+    session::{self, Session},
     websocket::whole_messages,
 };
 
@@ -178,22 +177,11 @@ impl Server {
     ) -> io::Result<()> {
         let factory = Arc::new(factory);
         let mut policy = self.inner.policy.clone();
-        // A handler decides itself whether a ping is answered.
-        let mut config = (*policy.config).clone();
-        config.automatic_pong = false;
-        policy.config = Arc::new(config);
+        policy.config = session::asks_handler(policy.config);
         self.accept_all(policy, move |id, opened, member, _| {
-            let Opened {
-                io,
-                connection,
-                info,
-                early,
-            } = opened;
-            let info = Arc::new(info);
-            log::connect(id, &info);
+            let (driver, info, early) = opened.into_driver(id, None, Some(member));
             let handler = factory(&info);
-            let core = Core::new(connection, id, None, Some(member));
-            Session::new(Driver::new(io, core), handler, info, early)
+            Session::new(driver, handler, info, early)
         })
         .await
     }

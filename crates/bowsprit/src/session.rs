@@ -6,7 +6,7 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use bowsprit_proto::Event;
+use bowsprit_proto::{Config, Event};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
@@ -16,6 +16,14 @@ use crate::{
 
 /// Frames handled in one wake-up before other connections get their turn.
 const FRAMES_PER_TURN: usize = 64;
+
+/// The settings for connections with a handler, which decides itself whether a ping is answered.
+pub(crate) fn asks_handler(mut config: Arc<Config>) -> Arc<Config> {
+    if config.automatic_pong {
+        Arc::make_mut(&mut config).automatic_pong = false;
+    }
+    config
+}
 
 /// A connection and its handler, as the future that runs them to their end.
 #[derive(Debug)]
@@ -117,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Future for Session<S, H> {
             },
             &closed,
         );
-        this.driver.end();
+        this.driver.core.end();
         Poll::Ready(())
     }
 }

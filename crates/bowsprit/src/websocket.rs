@@ -17,9 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     ConnectionId, ConnectionInfo, Error, Handle, Receiver, Sender, Stream,
-    driver::{Core, Driver, Progress},
+    driver::{Driver, Progress},
     link::Link,
-    log,
     open::Opened,
     roster::Member,
     split,
@@ -73,18 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         link: Option<Arc<Link>>,
         member: Option<Member>,
     ) -> Self {
-        let Opened {
-            io,
-            connection,
-            info,
-            early,
-        } = opened;
-        let info = Arc::new(info);
-        log::connect(id, &info);
-        if let Some(link) = &link {
-            let _ = link.info.set(info.clone());
-        }
-        let driver = Driver::new(io, Core::new(connection, id, link, member));
+        let (driver, info, early) = opened.into_driver(id, link, member);
         Self {
             driver,
             info,
@@ -172,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let message = message.into();
         poll_fn(|cx| self.poll_room(cx)).await?;
-        Ok(self.driver.core.send_shared(message)?)
+        self.queue(message)
     }
 
     /// Writes all that is queued.
@@ -315,12 +303,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             if connection.queued_bytes() <= connection.config().limits.send_high_water {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.poll_write_or_read_ahead(cx))?;
+            ready!(self.poll_flush_all(cx))?;
         }
-    }
-
-    pub(crate) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_write_or_read_ahead(cx)
     }
 
     pub(crate) fn queue(&mut self, message: Message) -> Result<(), Error> {
@@ -364,7 +348,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Writes all that is queued. While the transport takes no more, reads ahead as much as one message
     /// may hold, so that two peers that only send do not wait for each other for ever.
-    fn poll_write_or_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             match self.driver.poll_write(cx) {
                 Progress::Flushed => return Poll::Ready(Ok(())),
@@ -399,7 +383,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Notes how the connection ended; the error to report, if it did not end as it should.
     fn end(&mut self, cx: &mut Context<'_>) -> Option<Error> {
-        let closed = self.driver.end();
+        let closed = self.driver.core.end();
         self.driver.end_transport(cx);
         let cause = closed.cause.clone();
         self.closed = Some(closed);

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bowsprit_proto::{Closed, Connection, State as Phase, Timestamp};
+use bowsprit_proto::{Connection, State as Phase, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep},
@@ -128,13 +128,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let len = filled.filled().len();
             match read {
                 Ok(()) if len > 0 => {
-                    self.core
-                        .connection
-                        .lend_buffer(scratch::take_write_buffer());
+                    // With something to write it has a buffer, and the thread's spare would be lost.
+                    if !self.core.connection.wants_write() {
+                        let spare = scratch::take_write_buffer();
+                        self.core.connection.lend_buffer(spare);
+                    }
                     return Poll::Ready(Some(f(&mut self.core, &mut buffer[..len])));
                 }
                 Ok(()) => self.core.connection.receive_eof(),
-                // Rustls tells an end without close_notify as an error; for us it is an end.
+                // Rustls tells an end without close_notify as an error; for us it is an end, also on
+                // a transport of the caller's own.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     self.core.connection.receive_eof();
                 }
@@ -218,13 +221,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             (None, _) => Poll::Ready(Ok(0)),
         }
-    }
-}
-
-impl<S> Driver<S> {
-    /// How the connection ended; handles learn that it is gone.
-    pub(crate) fn end(&mut self) -> Closed {
-        self.core.end()
     }
 }
 
