@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::Role;
+use crate::{Deflate, Role};
 
 /// Settings of one connection. An endpoint copies its own into each new connection.
 ///
@@ -32,6 +32,9 @@ pub struct Config {
     pub streaming: bool,
     /// Sends small frames at once (`TCP_NODELAY`). Default: true.
     pub nodelay: bool,
+    /// permessage-deflate (RFC 7692): what a client offers and a server agrees to. Default: `None`,
+    /// nothing is compressed. It needs the feature `std`.
+    pub deflate: Option<Deflate>,
 }
 
 impl Config {
@@ -43,6 +46,15 @@ impl Config {
     /// The defaults of a server: messages up to 1 MiB.
     pub const fn server() -> Self {
         Self::for_role(Role::Server)
+    }
+
+    /// The settings of compression, where there is an implementation to carry them out.
+    pub(crate) const fn usable_deflate(&self) -> Option<Deflate> {
+        if cfg!(feature = "std") {
+            self.deflate
+        } else {
+            None
+        }
     }
 
     /// The defaults of this role.
@@ -74,6 +86,7 @@ impl Config {
             automatic_pong: true,
             streaming: false,
             nodelay: true,
+            deflate: None,
         }
     }
 }
@@ -93,7 +106,8 @@ pub struct Limits {
     /// The largest message to accept. Default: 16 MiB in a client, 1 MiB in a server.
     ///
     /// Each frame after the first is charged at 64 bytes at least, so that a flood of tiny fragments
-    /// meets the same limit. A larger message fails the connection with 1009.
+    /// meets the same limit. Of a compressed message this is what it inflates to, and it may take a quarter
+    /// more on the wire. A larger message fails the connection with 1009.
     pub message: usize,
     /// The largest frame of a message to accept. Default: no limit but that of the message. A larger
     /// one fails the connection with 1009.
@@ -105,7 +119,7 @@ pub struct Limits {
     pub send_low_water: usize,
     /// The most that may be queued; beyond it sends are refused. Default: 1 MiB.
     ///
-    /// One message of any size fits an empty queue.
+    /// One message of any size fits an empty queue. A message counts with its length before compression.
     pub send_buffer: usize,
     /// The longest request, status or header line of an opening handshake. Default: 8 KiB.
     pub head_line: usize,

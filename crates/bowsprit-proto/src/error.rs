@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::CloseCode;
 
-/// A rule of RFC 6455 that the peer broke, or a limit that it went over.
+/// A rule of RFC 6455 or RFC 7692 that the peer broke, or a limit that it went over.
 ///
 /// ```
 /// use bowsprit_proto::{CloseCode, ProtocolError};
@@ -42,12 +42,16 @@ pub enum ProtocolError {
     InvalidCloseCode(u16),
     /// §5.5.1: the reason of a close frame is not UTF-8.
     InvalidCloseReason,
+    /// RFC 7692 §7.2.2: a compressed message that is not DEFLATE, ends inside a block, or is little but final
+    /// blocks.
+    InvalidDeflate,
     /// §10.4: a frame of a message over `limits.frame`.
     FrameTooBig {
         /// The limit in bytes.
         limit: usize,
     },
     /// §10.4: a message over `limits.message`, each frame after the first charged at 64 bytes at least.
+    /// Of a compressed one, what it inflates to.
     MessageTooBig {
         /// The limit in bytes.
         limit: usize,
@@ -58,7 +62,9 @@ impl ProtocolError {
     /// The code that tells the peer: 1002, 1007 or 1009 (§7.4.1).
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::InvalidCloseReason | Self::InvalidDeflate => {
+                CloseCode::INVALID_PAYLOAD
+            }
             Self::FrameTooBig { .. } | Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
             _ => CloseCode::PROTOCOL_ERROR,
         }
@@ -84,6 +90,7 @@ impl fmt::Display for ProtocolError {
             Self::InvalidCloseLength => f.write_str("close frame with a payload of one byte"),
             Self::InvalidCloseCode(code) => write!(f, "close frame with the invalid code {code}"),
             Self::InvalidCloseReason => f.write_str("close reason is not valid UTF-8"),
+            Self::InvalidDeflate => f.write_str("compressed message is not valid DEFLATE"),
             Self::FrameTooBig { limit } => {
                 write!(f, "frame is larger than the limit of {limit} bytes")
             }

@@ -36,21 +36,27 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 mod close;
 mod config;
 mod connection;
+mod deflate;
 mod error;
 pub mod frame;
 pub mod handshake;
 mod message;
+mod prepared;
 mod uri;
 
 pub use close::{Cause, CloseCode, CloseFrame, Closed, Initiator};
 pub use config::{Config, KeepAlive, Limits, Timeouts};
 pub use connection::{Connection, Event, State, Timestamp};
+pub use deflate::{Deflate, DeflateParams};
 pub use error::{CloseError, ProtocolError, SendError, Stage};
 pub use message::{Kind, Message, MessageRef, Text};
+pub use prepared::Prepared;
 pub use uri::{Host, InvalidUri, Uri};
 
 /// Which end of a connection this is (RFC 6455 §1.2). A client masks what it sends, a server never does.

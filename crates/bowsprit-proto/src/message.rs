@@ -184,6 +184,14 @@ impl MessageRef<'_> {
         )
     }
 
+    /// The message without the buffer that it borrows. Copies only what still lies there.
+    pub fn into_owned(self) -> MessageRef<'static> {
+        match self {
+            Self::Text(text) => MessageRef::Text(Cow::Owned(text.into_owned())),
+            Self::Binary(data) => MessageRef::Binary(Cow::Owned(data.into_owned())),
+        }
+    }
+
     /// The message to keep. Copies only what still lies in the receive buffer.
     pub fn into_message(self) -> Message {
         match self {

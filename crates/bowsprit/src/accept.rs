@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bowsprit_proto::{
     Config, Connection, Role, Stage,
-    handshake::{Accept, Refusal, RequestHead, ServerHandshake},
+    handshake::{Accept, RequestHead, Response, ServerHandshake},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -48,7 +48,7 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     tls: Option<TlsInfo>,
     deadline: Instant,
 ) -> Result<Opened<S>, AcceptError> {
-    let mut handshake = ServerHandshake::new(&policy.config.limits);
+    let mut handshake = ServerHandshake::new(&policy.config);
     let read = timeout_at(deadline, read_request(&mut io, &mut handshake)).await;
     let checked = match read {
         Ok(Ok(early)) => check_origin(&handshake, policy).map(|()| early),
@@ -78,9 +78,9 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     answered.map_err(|_| AcceptError::Timeout(Stage::Open))??;
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     let uri = format!("{scheme}://{}{}", head.authority(), head.target());
+    let connection = Connection::server(policy.config.clone()).with_agreed(&agreed);
     let mut info = ConnectionInfo::new(Role::Server, uri, peer, agreed, Head::Request(head));
     info.tls = tls;
-    let connection = Connection::server(policy.config.clone());
     Ok(Opened {
         io,
         connection,
@@ -148,9 +148,9 @@ fn is_same_host(origin: &str, request: &RequestHead) -> bool {
 /// Answers with the status that says what was wrong, as far as the client takes it.
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(io: &mut S, error: &AcceptError) {
     let refusal = match error {
-        AcceptError::Handshake(error) => Ok(Refusal::for_error(error)),
-        AcceptError::Origin(_) => Refusal::new(403),
-        AcceptError::Timeout(_) => Refusal::new(408),
+        AcceptError::Handshake(error) => Ok(Response::for_error(error)),
+        AcceptError::Origin(_) => Response::new(403),
+        AcceptError::Timeout(_) => Response::new(408),
         AcceptError::Io(_) | AcceptError::Tls(_) => return,
     };
     let Ok(refusal) = refusal else { return };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bowsprit_proto::{
-    Role,
+    DeflateParams, Role,
     handshake::{Agreed, RequestHead, ResponseHead},
 };
 
@@ -29,6 +29,8 @@ pub struct ConnectionInfo {
     pub peer: Option<SocketAddr>,
     /// The subprotocol that both sides agreed on (RFC 6455 §1.9).
     pub subprotocol: Option<String>,
+    /// How messages are compressed; `None` where they are not (RFC 7692).
+    pub deflate: Option<DeflateParams>,
     /// What TLS settled; `None` on a plain connection.
     pub tls: Option<TlsInfo>,
     pub(crate) head: Head,
@@ -54,6 +56,7 @@ impl ConnectionInfo {
             uri,
             peer,
             subprotocol: agreed.subprotocol,
+            deflate: agreed.deflate,
             tls: None,
             head,
         }

@@ -60,8 +60,9 @@ mod websocket;
 
 pub use bowsprit_proto as proto;
 pub use bowsprit_proto::{
-    Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Initiator, InvalidUri, KeepAlive,
-    Kind, Limits, Message, MessageRef, ProtocolError, Role, SendError, Stage, Text, Timeouts,
+    Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Deflate, DeflateParams, Initiator,
+    InvalidUri, KeepAlive, Kind, Limits, Message, MessageRef, Prepared, ProtocolError, Role,
+    SendError, Stage, Text, Timeouts,
 };
 pub use client::{Client, ClientBuilder, Defaults, connect};
 pub use dial::DialError;

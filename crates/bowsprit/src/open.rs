@@ -96,7 +96,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     config: &Arc<Config>,
     peer: Option<SocketAddr>,
 ) -> Result<Opened<S>, ConnectError> {
-    let mut handshake = ClientHandshake::new(request, rand::rng().random(), &config.limits);
+    let mut handshake = ClientHandshake::new(request, rand::rng().random(), &config);
     io.write_all(handshake.request_bytes()).await?;
     io.flush().await?;
     let mut buffer = [0; HEAD_READ];
@@ -109,7 +109,8 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
         match handshake.receive(&mut input) {
             Ok(None) => {}
             Ok(Some(agreed)) => {
-                let connection = Connection::client(config.clone(), || rand::rng().random());
+                let connection = Connection::client(config.clone(), || rand::rng().random())
+                    .with_agreed(&agreed);
                 let Some(head) = handshake.response().cloned() else {
                     return Err(failed(handshake.eof(), &handshake, &[]));
                 };

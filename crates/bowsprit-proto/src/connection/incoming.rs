@@ -1,6 +1,6 @@
 //! The read strand: bytes of the peer to messages and control frames (RFC 6455 §5.4, §6.2).
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 use core::mem;
 
 use super::{
@@ -9,12 +9,17 @@ use super::{
 };
 use crate::{
     CloseCode, CloseFrame, Config, Kind, MessageRef, ProtocolError, Role, Text,
+    deflate::Inflater,
     frame::{FrameHeader, MaskingKey, Opcode, apply_mask},
 };
 
 /// Each frame after the first costs its message this at least, so that floods of tiny ones meet the
 /// limit.
 const MIN_FRAME_COST: usize = 64;
+
+/// With streaming, compressed bytes are inflated in steps of this many: they may become a thousand times
+/// as many.
+const INFLATE_STEP: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Incoming {
@@ -31,6 +36,8 @@ pub(super) struct Incoming {
     control: Vec<u8>,
     /// With streaming: the beginning of a character that was cut.
     carry: Carry,
+    /// Present where compression was agreed on.
+    inflater: Option<Box<Inflater>>,
 }
 
 #[derive(Debug)]
@@ -45,7 +52,22 @@ struct Frame {
 #[derive(Clone, Copy, Debug)]
 struct Open {
     kind: Kind,
+    /// What has come, each frame after the first at its least price.
     cost: usize,
+    /// What it has become, if it is compressed.
+    inflated: Option<usize>,
+}
+
+impl Open {
+    /// What may come for a message within `limit`. Of a compressed one what it becomes is counted while
+    /// it is inflated; what cannot be compressed takes up to an eighth more than itself, and a flush for
+    /// each fragment.
+    const fn max_cost(self, limit: usize) -> usize {
+        match self.inflated {
+            None => limit,
+            Some(_) => limit.saturating_add(limit / 4).saturating_add(1024),
+        }
+    }
 }
 
 impl Incoming {
@@ -58,7 +80,12 @@ impl Incoming {
             partial: None,
             control: Vec::new(),
             carry: Carry::default(),
+            inflater: None,
         }
+    }
+
+    pub(super) fn set_inflater(&mut self, inflater: Option<Box<Inflater>>) {
+        self.inflater = inflater;
     }
 
     /// The next event in `input`; `None` once it is used up.
@@ -82,11 +109,22 @@ impl Incoming {
                 self.frame = Some(frame);
                 return Ok(None);
             }
-            let piece = frame.take_payload(input);
+            let is_compressed = self
+                .message
+                .is_some_and(|message| message.inflated.is_some());
+            let most = if config.streaming && is_compressed {
+                INFLATE_STEP
+            } else {
+                usize::MAX
+            };
+            let piece = frame.take_payload(input, most);
             let event = if frame.opcode.is_control() {
                 self.control_piece(&frame, piece)?
+            } else if is_compressed {
+                self.compressed_piece(&frame, piece, config)?
             } else if config.streaming {
-                self.streamed_piece(&frame, piece)?
+                let fragment = self.streamed_piece(&frame, piece)?;
+                fragment.map(|fragment| Event::Fragment(fragment, frame.ends_message()))
             } else {
                 self.data_piece(&frame, piece)?
             };
@@ -113,12 +151,11 @@ impl Incoming {
         if !is_between || config.streaming {
             return Ok(None);
         }
-        let Some((header, header_len)) = FrameHeader::decode(input, self.role)? else {
+        let Some((header, header_len)) = self.decode(input)? else {
             return Ok(None);
         };
-        let kind = match header.opcode {
-            Opcode::Text if header.fin => Kind::Text,
-            Opcode::Binary if header.fin => Kind::Binary,
+        let kind = match header.opcode.kind() {
+            Some(kind) if header.fin && !header.compressed => kind,
             _ => return Ok(None),
         };
         let there = input.len().saturating_sub(header_len);
@@ -158,21 +195,17 @@ impl Incoming {
             (Opcode::Continuation, Some(message)) => {
                 message.cost = message.cost.saturating_add(len.max(MIN_FRAME_COST));
             }
-            (Opcode::Text, None) => {
-                self.message = Some(Open {
-                    kind: Kind::Text,
+            (Opcode::Text | Opcode::Binary, None) => {
+                self.message = header.opcode.kind().map(|kind| Open {
+                    kind,
                     cost: len,
-                })
-            }
-            (Opcode::Binary, None) => {
-                self.message = Some(Open {
-                    kind: Kind::Binary,
-                    cost: len,
-                })
+                    inflated: header.compressed.then_some(0),
+                });
             }
         }
         let limit = config.limits.message;
-        if !config.streaming && self.message.is_some_and(|message| message.cost > limit) {
+        let is_over = |message: Open| message.cost > message.max_cost(limit);
+        if !config.streaming && self.message.is_some_and(is_over) {
             return Err(ProtocolError::MessageTooBig { limit });
         }
         Ok(Some(Frame {
@@ -185,7 +218,7 @@ impl Incoming {
 
     fn read_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
         if self.header.is_empty() {
-            return match FrameHeader::decode(input, self.role)? {
+            return match self.decode(input)? {
                 Some((header, len)) => {
                     take(input, len);
                     Ok(Some(header))
@@ -201,12 +234,21 @@ impl Incoming {
         while let Some(&byte) = input.first() {
             take(input, 1);
             self.header.push(byte);
-            if let Some((header, _)) = FrameHeader::decode(&self.header, self.role)? {
+            if let Some((header, _)) = self.decode(&self.header)? {
                 self.header = Vec::new();
                 return Ok(Some(header));
             }
         }
         Ok(None)
+    }
+
+    /// RFC 6455 §5.2 and RFC 7692 §6: RSV1 has a meaning only where compression was agreed on.
+    #[inline]
+    fn decode(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
+        if self.inflater.is_none() && FrameHeader::begins_compressed(bytes) {
+            return Err(ProtocolError::ReservedBits);
+        }
+        FrameHeader::decode(bytes, self.role)
     }
 
     fn data_piece<'b>(
@@ -217,7 +259,7 @@ impl Incoming {
         let Some(message) = self.message else {
             return Err(ProtocolError::UnexpectedContinuation);
         };
-        let ends = frame.fin && frame.remaining == 0;
+        let ends = frame.ends_message();
         let whole = match self.partial.take() {
             None if ends => lend(message.kind, piece)?,
             partial => {
@@ -235,15 +277,55 @@ impl Incoming {
         Ok(Some(Event::Message(whole)))
     }
 
+    fn compressed_piece<'b>(
+        &mut self,
+        frame: &Frame,
+        piece: &[u8],
+        config: &Config,
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        let (Some(message), Some(inflater)) = (&mut self.message, &mut self.inflater) else {
+            return Err(ProtocolError::ReservedBits);
+        };
+        let ends = frame.ends_message();
+        if config.streaming {
+            let mut inflated = Vec::new();
+            inflater.inflate(piece, ends, |piece| {
+                inflated.extend_from_slice(piece);
+                Ok(())
+            })?;
+            let fragment = self.streamed_piece(frame, &inflated)?;
+            return Ok(fragment.map(|fragment| Event::Fragment(fragment.into_owned(), ends)));
+        }
+        let mut partial = match self.partial.take() {
+            Some(partial) => partial,
+            None => Partial::new(message.kind, 0),
+        };
+        let (limit, mut total) = (config.limits.message, message.inflated.unwrap_or(0));
+        inflater.inflate(piece, ends, |piece| {
+            total = total.saturating_add(piece.len());
+            if total > limit {
+                return Err(ProtocolError::MessageTooBig { limit });
+            }
+            partial.push(piece)
+        })?;
+        message.inflated = Some(total);
+        if !ends {
+            self.partial = Some(partial);
+            return Ok(None);
+        }
+        self.message = None;
+        Ok(Some(Event::Message(partial.finish()?)))
+    }
+
     fn streamed_piece<'b>(
         &mut self,
         frame: &Frame,
         piece: &'b [u8],
-    ) -> Result<Option<Event<'b>>, ProtocolError> {
+    ) -> Result<Option<MessageRef<'b>>, ProtocolError> {
         let Some(message) = self.message else {
             return Err(ProtocolError::UnexpectedContinuation);
         };
-        let ends = frame.fin && frame.remaining == 0;
+        let ends = frame.ends_message();
         let fragment = match message.kind {
             Kind::Text => MessageRef::Text(self.carry.text(piece)?),
             Kind::Binary => MessageRef::Binary(Cow::Borrowed(piece)),
@@ -254,7 +336,7 @@ impl Incoming {
         } else if fragment.as_bytes().is_empty() {
             return Ok(None);
         }
-        Ok(Some(Event::Fragment(fragment, ends)))
+        Ok(Some(fragment))
     }
 
     fn control_piece<'b>(
@@ -281,11 +363,16 @@ impl Incoming {
 }
 
 impl Frame {
-    /// Takes from `input` what it has of the payload, unmasked.
+    /// Whether its message ends with what was taken of it.
+    const fn ends_message(&self) -> bool {
+        self.fin && self.remaining == 0
+    }
+
+    /// Takes from `input` what it has of the payload, unmasked, at most `most` bytes.
     #[inline]
-    fn take_payload<'b>(&mut self, input: &mut &'b mut [u8]) -> &'b [u8] {
-        let len = usize::try_from(self.remaining)
-            .map_or(input.len(), |remaining| remaining.min(input.len()));
+    fn take_payload<'b>(&mut self, input: &mut &'b mut [u8], most: usize) -> &'b [u8] {
+        let most = most.min(input.len());
+        let len = usize::try_from(self.remaining).map_or(most, |remaining| remaining.min(most));
         let piece = take(input, len);
         self.remaining -= len as u64;
         if let Some(key) = &mut self.key {

@@ -7,6 +7,7 @@ mod state;
 mod timers;
 
 use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -15,8 +16,10 @@ pub use timers::Timestamp;
 
 use crate::{
     Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Initiator, Message, MessageRef,
-    ProtocolError, Role, SendError,
+    Prepared, ProtocolError, Role, SendError,
+    deflate::{Compressor, Inflater},
     frame::{MAX_CONTROL_PAYLOAD, MaskingKey},
+    handshake::Agreed,
 };
 use incoming::Incoming;
 use outgoing::Outgoing;
@@ -39,6 +42,8 @@ pub struct Connection {
     /// Made when the closing begins: an open connection needs no room for it.
     closed: Option<Box<Closed>>,
     timers: Timers,
+    /// Whether `limits.send_buffer` holds.
+    has_send_limit: bool,
     config: Arc<Config>,
 }
 
@@ -87,8 +92,21 @@ impl Connection {
             state: State::Open,
             closed: None,
             timers: Timers::default(),
+            has_send_limit: true,
             config,
         }
+    }
+
+    /// The connection with what the opening handshake agreed on: messages are compressed if it says so.
+    #[must_use]
+    pub fn with_agreed(mut self, agreed: &Agreed) -> Self {
+        if let Some(params) = &agreed.deflate {
+            let settings = self.config.deflate.unwrap_or_default();
+            self.incoming.set_inflater(Inflater::new(self.role, params));
+            self.outgoing
+                .set_compressor(Compressor::new(self.role, params, &settings));
+        }
+        self
     }
 
     /// A connection of the client role.
@@ -103,7 +121,7 @@ impl Connection {
 
     /// Consumes some of `input` and returns the next thing that it held; `None` once it is used up.
     ///
-    /// Payloads are unmasked in place and lent out of `input`: an event borrows the caller's
+    /// Payloads are unmasked in place and lent out of `input`, compressed ones aside: an event borrows the caller's
     /// buffer, not the connection, so it can be answered while it is held. The connection keeps
     /// bytes only of a frame or message that is not complete.
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
@@ -182,7 +200,28 @@ impl Connection {
         Ok(())
     }
 
+    /// Queues one message that was framed, and compressed, for many connections at once.
+    ///
+    /// Its bytes are shared from 1 KiB on; copying fewer costs less. A client masks a copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, message: &Prepared) -> Result<(), SendError> {
+        self.may_send_message(message.message().as_bytes().len())?;
+        self.outgoing.prepared(message);
+        Ok(())
+    }
+
+    /// From now on messages are queued even beyond `limits.send_buffer`: for a caller that has accepted
+    /// some, within a limit of its own, and wants none lost when it closes.
+    pub const fn lift_send_limit(&mut self) {
+        self.has_send_limit = false;
+    }
+
     /// Queues one frame of a message that is sent in fragments (RFC 6455 §5.4).
+    ///
+    /// With compression, the length of the first fragment decides for the whole message.
     ///
     /// The first call begins the message, the one with `last` ends it. Pings, pongs and a close may
     /// go between them, other messages may not.
@@ -258,6 +297,12 @@ impl Connection {
         Ok(())
     }
 
+    /// How long the closing handshake may take, in place of `timeouts.close`, unless [`Self::poll_timeout`]
+    /// has named its end already.
+    pub const fn set_close_timeout(&mut self, timeout: Duration) {
+        self.timers.set_close_timeout(timeout);
+    }
+
     /// What is to be written, in order, as pieces for one vectored write.
     pub fn transmit(&self) -> impl Iterator<Item = &[u8]> {
         self.outgoing.pieces()
@@ -312,7 +357,10 @@ impl Connection {
         let phase = self.phase();
         match self.timers.expired(phase, &self.config, now) {
             None => {}
-            Some(timers::Expiry::Ping) => self.outgoing.ping(b"keepalive"),
+            Some(timers::Expiry::Ping) => {
+                self.outgoing.rest();
+                self.outgoing.ping(b"keepalive");
+            }
             Some(timers::Expiry::Stage(stage)) => self.end(Cause::Timeout(stage)),
             Some(timers::Expiry::Linger) => self.receive_eof(),
         }
@@ -355,7 +403,10 @@ impl Connection {
     fn may_send(&self, len: usize) -> Result<(), SendError> {
         self.must_be_open()?;
         let queued = self.outgoing.queued();
-        if queued > 0 && queued.saturating_add(len) > self.config.limits.send_buffer {
+        if self.has_send_limit
+            && queued > 0
+            && queued.saturating_add(len) > self.config.limits.send_buffer
+        {
             return Err(SendError::Full);
         }
         Ok(())
@@ -435,6 +486,9 @@ const fn fits_control(payload: &[u8]) -> Result<(), SendError> {
 /// Payloads from here on are kept by reference on a server: a copy costs more than a further piece
 /// of a vectored write.
 const SHARE_FROM: usize = 8 * 1024;
+
+/// The same for a frame that many connections send: what is copied leaves the processor's cache sooner.
+const SHARE_PREPARED_FROM: usize = 1024;
 
 /// A payload that is queued by reference, and where it goes.
 #[derive(Debug)]

@@ -1,13 +1,14 @@
 //! The write strand: messages and control frames to bytes (RFC 6455 §5.4, §6.1).
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::{iter, mem};
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 
-use super::{SHARE_FROM, Shared};
+use super::{SHARE_FROM, SHARE_PREPARED_FROM, Shared};
 use crate::{
-    CloseCode, CloseFrame, Kind, Message, MessageRef, SendError,
+    CloseCode, CloseFrame, Kind, Message, MessageRef, Prepared, Role, SendError,
+    deflate::Compressor,
     frame::{FrameHeader, MaskingKey, Opcode, apply_mask},
 };
 
@@ -28,12 +29,20 @@ pub(super) struct Outgoing {
     /// Large payloads that go between them, in order.
     shared: VecDeque<Shared>,
     queued: usize,
-    /// The kind of the message that is being sent in fragments.
-    inside: Option<Kind>,
+    /// The message that is being sent in fragments.
+    inside: Option<Inside>,
+    /// Present where compression was agreed on.
+    compressor: Option<Box<Compressor>>,
     /// How much of the queue ends with the pong that was queued last.
     up_to_pong: usize,
     /// The latest pong that waits for that one to leave.
     late_pong: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Inside {
+    kind: Kind,
+    compressed: bool,
 }
 
 impl Outgoing {
@@ -45,29 +54,56 @@ impl Outgoing {
             shared: VecDeque::new(),
             queued: 0,
             inside: None,
+            compressor: None,
             up_to_pong: 0,
             late_pong: None,
         }
     }
 
+    pub(super) fn set_compressor(&mut self, compressor: Option<Box<Compressor>>) {
+        self.compressor = compressor;
+    }
+
     #[inline]
     pub(super) fn message(&mut self, message: &MessageRef<'_>) {
-        self.frame(true, opcode(message.kind()), message.as_bytes());
+        let (opcode, payload) = (Opcode::of(message.kind()), message.as_bytes());
+        if self.compressor.is_none() || !self.compressed(opcode, payload) {
+            self.frame(true, opcode, payload);
+        }
     }
 
     pub(super) fn shared(&mut self, message: Message) {
-        if self.masking_keys.is_some() || message.as_bytes().len() < SHARE_FROM {
-            return self.message(&MessageRef::from(&message));
+        let (opcode, len) = (Opcode::of(message.kind()), message.as_bytes().len());
+        if self.compressed(opcode, message.as_bytes()) {
+            return;
         }
-        let opcode = opcode(message.kind());
-        let payload = message.into_bytes();
+        if self.masking_keys.is_some() || len < SHARE_FROM {
+            return self.frame(true, opcode, message.as_bytes());
+        }
         let before = self.buffer.len();
-        self.header(true, opcode, payload.len(), None);
-        self.queued += self.buffer.len() - before + payload.len();
-        self.shared.push_back(Shared {
-            at: self.buffer.len(),
-            payload,
+        FrameHeader::new(true, opcode, len as u64).encode(&mut self.buffer);
+        self.queued += self.buffer.len() - before;
+        self.share(message.into_bytes());
+    }
+
+    pub(super) fn prepared(&mut self, message: &Prepared) {
+        let len = message.message().as_bytes().len();
+        let compressor = self.compressor.as_mut().filter(|own| own.wants(len));
+        let compressed = compressor.and_then(|own| {
+            let frame = message.compressed(own.kind())?;
+            // It became part of the peer's context without being part of ours.
+            own.forget();
+            Some(frame)
         });
+        let frame = compressed.unwrap_or_else(|| message.plain());
+        if self.masking_keys.is_some() {
+            return self.masked_copy(frame);
+        }
+        if frame.len() >= SHARE_PREPARED_FROM {
+            return self.share(frame.clone());
+        }
+        self.buffer.extend_from_slice(frame);
+        self.queued += frame.len();
     }
 
     pub(super) fn fragment(
@@ -75,15 +111,34 @@ impl Outgoing {
         fragment: &MessageRef<'_>,
         last: bool,
     ) -> Result<(), SendError> {
-        let kind = fragment.kind();
-        let opcode = match self.inside {
-            None => opcode(kind),
-            Some(begun) if begun == kind => Opcode::Continuation,
+        let (kind, payload) = (fragment.kind(), fragment.as_bytes());
+        let (opcode, message) = match self.inside {
+            None => {
+                let compressor = self.compressor.as_ref();
+                let compressed = compressor.is_some_and(|own| own.wants(payload.len()));
+                (Opcode::of(kind), Inside { kind, compressed })
+            }
+            Some(begun) if begun.kind == kind => (Opcode::Continuation, begun),
             Some(_) => return Err(SendError::InsideMessage),
         };
-        self.inside = (!last).then_some(kind);
-        self.frame(last, opcode, fragment.as_bytes());
+        self.inside = (!last).then_some(message);
+        match &mut self.compressor {
+            Some(compressor) if message.compressed => {
+                let key = self.masking_keys.map(|next_key| next_key());
+                let start = self.buffer.len();
+                compressor.fragment(payload, last, &mut self.buffer);
+                self.finish_frame(start, last, opcode, key);
+            }
+            _ => self.frame(last, opcode, payload),
+        }
         Ok(())
+    }
+
+    /// The connection is quiet: what makes the next message cheaper is not worth its memory.
+    pub(super) fn rest(&mut self) {
+        if let Some(compressor) = self.compressor.as_mut().filter(|_| self.inside.is_none()) {
+            compressor.forget();
+        }
     }
 
     pub(super) fn ping(&mut self, payload: &[u8]) {
@@ -152,6 +207,9 @@ impl Outgoing {
         self.late_pong = None;
         self.clear();
         self.buffer = Vec::new();
+        if let Some(compressor) = &mut self.compressor {
+            compressor.forget();
+        }
     }
 
     pub(super) fn take_buffer(&mut self) -> Option<Vec<u8>> {
@@ -167,27 +225,82 @@ impl Outgoing {
 
     #[inline]
     fn frame(&mut self, fin: bool, opcode: Opcode, payload: &[u8]) {
+        let header = FrameHeader::new(fin, opcode, payload.len() as u64);
+        self.encode(header, payload);
+    }
+
+    #[inline]
+    fn encode(&mut self, mut header: FrameHeader, payload: &[u8]) {
         let before = self.buffer.len();
-        let key = self.masking_keys.map(|next_key| next_key());
+        header.masking_key = self.masking_keys.map(|next_key| next_key());
         self.buffer.reserve(FrameHeader::MAX_LEN + payload.len());
-        self.header(fin, opcode, payload.len(), key);
+        header.encode(&mut self.buffer);
         let start = self.buffer.len();
         self.buffer.extend_from_slice(payload);
-        if let Some((key, payload)) = key.zip(self.buffer.get_mut(start..)) {
+        if let Some((key, payload)) = header.masking_key.zip(self.buffer.get_mut(start..)) {
             apply_mask(payload, key);
         }
         self.queued += self.buffer.len() - before;
     }
 
-    #[inline]
-    fn header(&mut self, fin: bool, opcode: Opcode, len: usize, masking_key: Option<MaskingKey>) {
-        FrameHeader {
-            fin,
-            opcode,
-            masking_key,
-            payload_len: len as u64,
+    /// Whether the message was worth compressing, and so is queued.
+    fn compressed(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
+        let start = self.buffer.len();
+        match &mut self.compressor {
+            Some(compressor) if compressor.wants(payload.len()) => {
+                let key = self.masking_keys.map(|next_key| next_key());
+                if !compressor.message(payload, &mut self.buffer) {
+                    return false;
+                }
+                self.finish_frame(start, true, opcode, key);
+                true
+            }
+            _ => false,
         }
-        .encode(&mut self.buffer);
+    }
+
+    /// Makes a frame of the compressed payload that stands at the end of the buffer from `start` on.
+    ///
+    /// The key was drawn before: drawing it is the caller's code, and may fail by a panic.
+    fn finish_frame(
+        &mut self,
+        start: usize,
+        fin: bool,
+        opcode: Opcode,
+        masking_key: Option<MaskingKey>,
+    ) {
+        let end = self.buffer.len();
+        let header = FrameHeader {
+            // RFC 7692 §6.1: on the first frame of the message.
+            compressed: opcode != Opcode::Continuation,
+            masking_key,
+            ..FrameHeader::new(fin, opcode, (end - start) as u64)
+        };
+        header.encode(&mut self.buffer);
+        let header_len = self.buffer.len() - end;
+        if let Some(frame) = self.buffer.get_mut(start..) {
+            // Its length, and so its header's, was not known before.
+            frame.rotate_right(header_len);
+            if let Some((key, payload)) = header.masking_key.zip(frame.get_mut(header_len..)) {
+                apply_mask(payload, key);
+            }
+        }
+        self.queued += self.buffer.len() - start;
+    }
+
+    /// Queues a frame that a server would send as it is.
+    fn masked_copy(&mut self, frame: &[u8]) {
+        if let Ok(Some((header, len))) = FrameHeader::decode(frame, Role::Client) {
+            self.encode(header, frame.get(len..).unwrap_or_default());
+        }
+    }
+
+    fn share(&mut self, bytes: Bytes) {
+        self.queued += bytes.len();
+        self.shared.push_back(Shared {
+            at: self.buffer.len(),
+            payload: bytes,
+        });
     }
 
     fn clear(&mut self) {
@@ -227,12 +340,5 @@ impl Outgoing {
             }
             self.written = 0;
         }
-    }
-}
-
-const fn opcode(kind: Kind) -> Opcode {
-    match kind {
-        Kind::Text => Opcode::Text,
-        Kind::Binary => Opcode::Binary,
     }
 }

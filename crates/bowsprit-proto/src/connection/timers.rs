@@ -34,6 +34,8 @@ pub(super) struct Timers {
     due: Option<(Wait, Timestamp)>,
     /// The end of the whole closing handshake.
     close_by: Option<Timestamp>,
+    /// How long it may take, in place of `timeouts.close`.
+    close_timeout: Option<Duration>,
     /// Whether anything came since the flag was last looked at.
     heard: bool,
 }
@@ -68,6 +70,10 @@ pub(super) enum Expiry {
 impl Timers {
     pub(super) const fn heard(&mut self) {
         self.heard = true;
+    }
+
+    pub(super) const fn set_close_timeout(&mut self, timeout: Duration) {
+        self.close_timeout = Some(timeout);
     }
 
     /// The next deadline; begins the wait that `phase` asks for.
@@ -128,6 +134,7 @@ impl Timers {
 
     /// One budget for the whole closing, whoever began it.
     fn close_by(&mut self, config: &Config, now: Timestamp) -> Timestamp {
-        *self.close_by.get_or_insert(now + config.timeouts.close)
+        let timeout = self.close_timeout.unwrap_or(config.timeouts.close);
+        *self.close_by.get_or_insert(now + timeout)
     }
 }

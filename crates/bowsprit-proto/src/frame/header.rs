@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 use super::{MAX_CONTROL_PAYLOAD, MaskingKey, Opcode};
 use crate::{ProtocolError, Role};
 
+const RSV1: u8 = 0x40;
+
 /// The first 2 to 14 bytes of a frame.
 ///
 /// ```
 /// use bowsprit_proto::{Role, frame::{FrameHeader, Opcode}};
 ///
-/// let header = FrameHeader { fin: true, opcode: Opcode::Text, masking_key: None, payload_len: 5 };
+/// let header = FrameHeader::new(true, Opcode::Text, 5);
 /// let mut wire = Vec::new();
 /// header.encode(&mut wire);
 /// assert_eq!(wire, [0x81, 0x05]);
@@ -22,6 +24,9 @@ pub struct FrameHeader {
     pub fin: bool,
     /// What the frame carries.
     pub opcode: Opcode,
+    /// The bit RSV1: with permessage-deflate, that the message which this frame begins is compressed
+    /// (RFC 7692 §6). Whether that was agreed is for the caller to judge.
+    pub compressed: bool,
     /// Present in all frames from a client and in none from a server.
     pub masking_key: Option<MaskingKey>,
     /// Bytes that follow the header.
@@ -31,6 +36,17 @@ pub struct FrameHeader {
 impl FrameHeader {
     /// The longest header in bytes.
     pub const MAX_LEN: usize = 14;
+
+    /// The header of an uncompressed frame without a mask.
+    pub const fn new(fin: bool, opcode: Opcode, payload_len: u64) -> Self {
+        Self {
+            fin,
+            opcode,
+            compressed: false,
+            masking_key: None,
+            payload_len,
+        }
+    }
 
     /// Reads a header from the beginning of `bytes`, which `role` received, and tells its length.
     ///
@@ -47,12 +63,17 @@ impl FrameHeader {
         };
         let fin = first & 0x80 != 0;
         // §5.2: the reserved bits MUST be 0 unless an extension gives them a meaning.
-        if first & 0x70 != 0 {
+        if first & 0x30 != 0 {
             return Err(ProtocolError::ReservedBits);
         }
+        let compressed = first & RSV1 != 0;
         let Some(opcode) = Opcode::from_bits(first & 0x0F) else {
             return Err(ProtocolError::ReservedOpcode(first & 0x0F));
         };
+        // RFC 7692 §6.1: the bit stands on the first frame of a message.
+        if compressed && opcode.kind().is_none() {
+            return Err(ProtocolError::ReservedBits);
+        }
         let short_len = second & 0x7F;
         if opcode.is_control() {
             if !fin {
@@ -81,16 +102,23 @@ impl FrameHeader {
         let header = Self {
             fin,
             opcode,
+            compressed,
             masking_key,
             payload_len,
         };
         Ok(Some((header, 2 + len_bytes + key_bytes)))
     }
 
+    /// Whether the bit RSV1 is set: known before the whole header is there, as soon as anything is judged.
+    #[inline]
+    pub(crate) fn begins_compressed(bytes: &[u8]) -> bool {
+        matches!(bytes, [first, _, ..] if first & RSV1 != 0)
+    }
+
     /// Appends the header, its length in the shortest form.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let first = u8::from(self.fin) << 7 | self.opcode as u8;
+        let first = u8::from(self.fin) << 7 | u8::from(self.compressed) << 6 | self.opcode as u8;
         let mask = u8::from(self.masking_key.is_some()) << 7;
         if let Ok(len @ 0..=125) = u8::try_from(self.payload_len) {
             out.extend_from_slice(&[first, mask | len]);

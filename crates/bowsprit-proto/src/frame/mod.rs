@@ -6,6 +6,8 @@ mod mask;
 pub use header::FrameHeader;
 pub use mask::{MaskingKey, apply_mask};
 
+use crate::Kind;
+
 /// What a frame carries (RFC 6455 §5.2).
 ///
 /// ```
@@ -43,6 +45,23 @@ impl Opcode {
             0xA => Self::Pong,
             _ => return None,
         })
+    }
+
+    /// The opcode that begins a message of this kind.
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text,
+            Kind::Binary => Self::Binary,
+        }
+    }
+
+    /// The kind of the message that this opcode begins.
+    pub const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Text => Some(Kind::Text),
+            Self::Binary => Some(Kind::Binary),
+            Self::Continuation | Self::Close | Self::Ping | Self::Pong => None,
+        }
     }
 
     /// Whether it is close, ping or pong: never fragmented, at most 125 bytes (RFC 6455 §5.5).

@@ -12,11 +12,11 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{
     ACCEPT, Agreed, CONNECTION, EXTENSIONS, HOST, HandshakeError, InvalidRequest, KEY, ORIGIN,
-    ResponseHead, SUBPROTOCOL, SUPPORTED_VERSION, UPGRADE, VERSION, accept_value,
+    ResponseHead, SUBPROTOCOL, SUPPORTED_VERSION, UPGRADE, VERSION, accept_value, extensions,
     head::LineReader,
     headers::{Headers, check_custom, encode_line, is_token},
 };
-use crate::{Limits, Uri};
+use crate::{Config, Deflate, DeflateParams, Uri, deflate};
 
 /// What a client is about to ask for. Every value is checked where it is set.
 ///
@@ -111,7 +111,7 @@ impl Request {
     }
 
     /// The whole head, with this key.
-    fn encode(&self, key: &str) -> Vec<u8> {
+    fn encode(&self, key: &str, deflate: Option<&Deflate>) -> Vec<u8> {
         let mut out = format!("GET {} HTTP/1.1\r\n", self.uri.target()).into_bytes();
         encode_line(&mut out, HOST, &self.uri.authority());
         encode_line(&mut out, UPGRADE, "websocket");
@@ -120,6 +120,9 @@ impl Request {
         encode_line(&mut out, VERSION, SUPPORTED_VERSION);
         if !self.subprotocols.is_empty() {
             encode_line(&mut out, SUBPROTOCOL, &self.subprotocols.join(", "));
+        }
+        if let Some(settings) = deflate {
+            encode_line(&mut out, EXTENSIONS, &deflate::offer(settings));
         }
         self.headers.encode(&mut out);
         out.extend_from_slice(b"\r\n");
@@ -136,7 +139,7 @@ impl Request {
 /// use bowsprit_proto::handshake::{ClientHandshake, Request};
 ///
 /// let request = Request::new(Uri::parse("ws://localhost:9002/chat")?);
-/// let mut client = ClientHandshake::new(&request, [7; 16], &Config::client().limits);
+/// let mut client = ClientHandshake::new(&request, [7; 16], &Config::client());
 /// assert!(client.request_bytes().starts_with(b"GET /chat HTTP/1.1\r\nHost: localhost:9002\r\n"));
 /// assert_eq!(client.receive(&mut &b"HTTP/1.1 101 "[..]), Ok(None), "more is needed");
 /// # Ok::<(), bowsprit_proto::InvalidUri>(())
@@ -145,23 +148,26 @@ pub struct ClientHandshake {
     request: Vec<u8>,
     subprotocols: Vec<String>,
     expected_accept: String,
+    deflate: Option<Deflate>,
     lines: LineReader,
     response: Option<ResponseHead>,
     outcome: Option<Result<Agreed, HandshakeError>>,
 }
 
 impl ClientHandshake {
-    /// Begins a handshake that asks for what `request` says.
+    /// Begins a handshake that asks for what `request` and `config` say.
     ///
     /// The nonce must be random, fresh for each connection (RFC 6455 §4.1, item 7): it is what keeps a
     /// cache from answering in the server's place.
-    pub fn new(request: &Request, nonce: [u8; 16], limits: &Limits) -> Self {
+    pub fn new(request: &Request, nonce: [u8; 16], config: &Config) -> Self {
         let key = BASE64_STANDARD.encode(nonce);
+        let deflate = config.usable_deflate();
         Self {
-            request: request.encode(&key),
+            request: request.encode(&key, deflate.as_ref()),
             subprotocols: request.subprotocols.clone(),
             expected_accept: accept_value(&key),
-            lines: LineReader::new(b"HTTP/", limits),
+            deflate,
+            lines: LineReader::new(b"HTTP/", &config.limits),
             response: None,
             outcome: None,
         }
@@ -214,7 +220,10 @@ impl ClientHandshake {
                 Some(head) => {
                     check_upgrade(head)?;
                     check_accept(head, &self.expected_accept)?;
-                    return agree(head, &self.subprotocols).map(Some);
+                    return Ok(Some(Agreed {
+                        subprotocol: check_subprotocol(head, &self.subprotocols)?,
+                        deflate: check_extensions(head, self.deflate.as_ref())?,
+                    }));
                 }
             }
         }
@@ -281,18 +290,40 @@ fn check_accept(head: &ResponseHead, expected: &str) -> Result<(), HandshakeErro
     Ok(())
 }
 
-/// RFC 6455 §4.1, items 5 and 6: a server may choose only what was offered.
-fn agree(head: &ResponseHead, offered: &[String]) -> Result<Agreed, HandshakeError> {
-    if let Some(extension) = head.headers.first(EXTENSIONS) {
-        return Err(HandshakeError::UnrequestedExtension(extension.to_owned()));
+/// RFC 6455 §4.1, item 5: a server may choose only what was offered.
+fn check_extensions(
+    head: &ResponseHead,
+    offered: Option<&Deflate>,
+) -> Result<Option<DeflateParams>, HandshakeError> {
+    let mut agreed = None;
+    for value in head.headers.all(EXTENSIONS) {
+        let Some(extensions) = extensions::parse(value) else {
+            return Err(HandshakeError::InvalidExtensions(value.to_owned()));
+        };
+        for extension in extensions {
+            let Some(settings) = offered.filter(|_| extension.name == deflate::NAME) else {
+                let name = extension.name.to_owned();
+                return Err(HandshakeError::UnrequestedExtension(name));
+            };
+            let params = deflate::accept(settings, &extension);
+            if params.is_none() || agreed.is_some() {
+                return Err(HandshakeError::UnacceptableExtension(value.to_owned()));
+            }
+            agreed = params;
+        }
     }
-    let subprotocol = head.headers.single(SUBPROTOCOL)?;
-    match subprotocol {
+    Ok(agreed)
+}
+
+/// RFC 6455 §4.1, item 6.
+fn check_subprotocol(
+    head: &ResponseHead,
+    offered: &[String],
+) -> Result<Option<String>, HandshakeError> {
+    match head.headers.single(SUBPROTOCOL)? {
         Some(chosen) if !offered.iter().any(|name| name == chosen) => {
             Err(HandshakeError::UnrequestedSubprotocol(chosen.to_owned()))
         }
-        _ => Ok(Agreed {
-            subprotocol: subprotocol.map(ToString::to_string),
-        }),
+        chosen => Ok(chosen.map(ToString::to_string)),
     }
 }

@@ -99,6 +99,9 @@ pub enum HandshakeError {
     },
     /// §4.1, item 5: the server chose an extension that was not offered.
     UnrequestedExtension(String),
+    /// RFC 7692 §5.1 and §7.1: the server's answer about permessage-deflate has a parameter that is
+    /// unknown, doubled or malformed, comes twice, or is not what was offered.
+    UnacceptableExtension(String),
     /// §4.1, item 6: the server chose a subprotocol that was not offered.
     UnrequestedSubprotocol(String),
 
@@ -170,7 +173,10 @@ impl fmt::Display for HandshakeError {
                 )
             }
             Self::UnrequestedExtension(value) => {
-                write!(f, "server chose the extension {value:?}, none was offered")
+                write!(f, "server chose the extension {value:?}, not offered")
+            }
+            Self::UnacceptableExtension(value) => {
+                write!(f, "server answered the offer of compression with {value:?}")
             }
             Self::UnrequestedSubprotocol(name) => {
                 write!(f, "server chose the subprotocol {name:?}, not offered")
@@ -220,7 +226,7 @@ pub enum InvalidRequest {
     DuplicateSubprotocol(String),
     /// RFC 6455 §4.2.2, item 5: a server may choose only what the client offers.
     SubprotocolNotOffered(String),
-    /// A refusal needs a status from 200 to 599.
+    /// A response needs a status from 200 to 599.
     Status(u16),
     /// There is no complete and valid request to accept.
     NoRequest,

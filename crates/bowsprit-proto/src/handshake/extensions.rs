@@ -5,21 +5,29 @@
 //!   extension       = token *( ";" token [ "=" ( token | quoted-string ) ] )
 //! ```
 
-use super::headers::{is_token_byte, trim};
+use alloc::{borrow::Cow, vec::Vec};
 
-/// Whether `value` is a list of extensions. No extension is known yet, so none is handed out.
-pub(super) fn is_valid(value: &str) -> bool {
-    list(value).is_some()
+use super::headers::{is_token, is_token_byte, trim};
+
+/// One member of the list: an offer, or what answers it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Extension<'a> {
+    pub(crate) name: &'a str,
+    /// Names and values in their order, doubles included.
+    pub(crate) parameters: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
-/// Walks over the list. RFC 9110 §5.6.1 has a recipient skip empty members, but one has to be there.
-fn list(value: &str) -> Option<()> {
+/// The members of the list, or `None` where it is malformed.
+///
+/// RFC 9110 §5.6.1 has a recipient skip empty members, but one has to be there.
+pub(crate) fn parse(value: &str) -> Option<Vec<Extension<'_>>> {
     let mut rest = trim(value);
-    let mut is_empty = true;
+    let mut extensions = Vec::new();
     while !rest.is_empty() {
         if !rest.starts_with(',') {
-            rest = extension(rest)?;
-            is_empty = false;
+            let (read, after) = extension(rest)?;
+            extensions.push(read);
+            rest = after;
         }
         rest = match rest.strip_prefix(',') {
             Some(after) => trim(after),
@@ -27,36 +35,48 @@ fn list(value: &str) -> Option<()> {
             None => return None,
         };
     }
-    (!is_empty).then_some(())
+    (!extensions.is_empty()).then_some(extensions)
 }
 
-/// Walks over one extension with its parameters and gives what follows.
-fn extension(text: &str) -> Option<&str> {
-    let (_name, mut rest) = token(text)?;
+/// Reads one extension with its parameters and gives what follows.
+fn extension(text: &str) -> Option<(Extension<'_>, &str)> {
+    let (name, mut rest) = token(text)?;
+    let mut parameters = Vec::new();
     while let Some(after) = rest.strip_prefix(';') {
-        let (_name, after) = token(trim(after))?;
-        rest = match after.strip_prefix('=') {
-            Some(value) => parameter_value(trim(value))?,
-            None => after,
+        let (name, after) = token(trim(after))?;
+        let (value, after) = match after.strip_prefix('=') {
+            Some(value) => {
+                let (value, after) = parameter_value(trim(value))?;
+                (Some(value), after)
+            }
+            None => (None, after),
         };
+        parameters.push((name, value));
+        rest = after;
     }
-    Some(rest)
+    Some((Extension { name, parameters }, rest))
 }
 
-/// Walks over a value and gives what follows it.
-fn parameter_value(text: &str) -> Option<&str> {
+/// Reads a value and gives what follows it.
+fn parameter_value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
-        return token(text).map(|(_value, rest)| rest);
+        let (value, rest) = token(text)?;
+        return Some((Cow::Borrowed(value), rest));
     };
     // RFC 6455 §9.1: what the quotes hold must be a token, too. No token holds a quote, so the next one
     // is the end, unless a backslash that then escapes nothing is the last before it.
     let (value, rest) = quoted.split_once('"')?;
-    let mut bytes = value.bytes();
-    while let Some(byte) = bytes.next() {
-        let byte = if byte == b'\\' { bytes.next()? } else { byte };
-        is_token_byte(byte).then_some(())?;
-    }
-    (!value.is_empty()).then(|| trim(rest))
+    let value = if value.contains('\\') {
+        let mut chars = value.chars();
+        let mut next = move || match chars.next() {
+            Some('\\') => Some(chars.next()),
+            other => other.map(Some),
+        };
+        Cow::Owned(core::iter::from_fn(&mut next).collect::<Option<_>>()?)
+    } else {
+        Cow::Borrowed(value)
+    };
+    is_token(&value).then(|| (value, trim(rest)))
 }
 
 /// The token at the beginning, and what follows it and its white space.

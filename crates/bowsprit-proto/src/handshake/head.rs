@@ -17,7 +17,7 @@ use crate::Limits;
 /// ```
 /// use bowsprit_proto::{Config, handshake::ServerHandshake};
 ///
-/// let mut server = ServerHandshake::new(&Config::server().limits);
+/// let mut server = ServerHandshake::new(&Config::server());
 /// let outcome = server.receive(&mut &b"GET /chat HTTP/1.1\r\nHost: a.example\r\n\r\n"[..]);
 /// assert!(outcome.is_err(), "it does not ask for an upgrade");
 /// let head = server.request().unwrap();
@@ -115,7 +115,7 @@ impl RequestHead {
 /// use bowsprit_proto::handshake::{ClientHandshake, HandshakeError, Request};
 ///
 /// let request = Request::new(Uri::parse("ws://localhost/")?);
-/// let mut client = ClientHandshake::new(&request, [7; 16], &Config::client().limits);
+/// let mut client = ClientHandshake::new(&request, [7; 16], &Config::client());
 /// let outcome = client.receive(&mut &b"HTTP/1.1 404 Not Found\r\nServer: demo\r\n\r\n"[..]);
 /// assert_eq!(outcome, Err(HandshakeError::Status(404)));
 /// let head = client.response().unwrap();

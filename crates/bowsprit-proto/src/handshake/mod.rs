@@ -3,7 +3,7 @@
 //! ```text
 //!   client                                                     server
 //!   Request --> ClientHandshake::request_bytes --------------> ServerHandshake::receive
-//!               ClientHandshake::receive <-------------------- accept, or a Refusal
+//!               ClientHandshake::receive <-------------------- accept, or a Response
 //! ```
 //!
 //! Both sides read a head as it arrives, within [`Limits`](crate::Limits), and leave what follows it
@@ -16,9 +16,9 @@
 //! let mut request = Request::new(Uri::parse("ws://localhost:9002/chat")?);
 //! request.subprotocol("chat.v2")?.header("Origin", "http://localhost")?;
 //! // The nonce has to be random; only a test may choose it.
-//! let mut client = ClientHandshake::new(&request, [7; 16], &Config::client().limits);
+//! let mut client = ClientHandshake::new(&request, [7; 16], &Config::client());
 //!
-//! let mut server = ServerHandshake::new(&Config::server().limits);
+//! let mut server = ServerHandshake::new(&Config::server());
 //! assert!(server.receive(&mut client.request_bytes())?);
 //! let mut accept = Accept::default();
 //! accept.subprotocol("chat.v2")?;
@@ -32,10 +32,10 @@
 
 mod client;
 mod error;
-mod extensions;
+pub(crate) mod extensions;
 mod head;
 mod headers;
-mod refusal;
+mod response;
 mod server;
 
 use alloc::string::String;
@@ -43,10 +43,12 @@ use alloc::string::String;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha1::{Digest, Sha1};
 
+use crate::DeflateParams;
+
 pub use client::{ClientHandshake, Request};
 pub use error::{HandshakeError, InvalidRequest};
 pub use head::{RequestHead, ResponseHead};
-pub use refusal::Refusal;
+pub use response::Response;
 pub use server::{Accept, ServerHandshake};
 
 /// What both sides agreed on for the connection.
@@ -61,6 +63,8 @@ pub use server::{Accept, ServerHandshake};
 pub struct Agreed {
     /// The subprotocol that the server chose from the client's offers (RFC 6455 §1.9).
     pub subprotocol: Option<String>,
+    /// How messages are compressed; `None` where they are not (RFC 7692).
+    pub deflate: Option<DeflateParams>,
 }
 
 /// The `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key` (RFC 6455 §4.2.2, step 5.4).

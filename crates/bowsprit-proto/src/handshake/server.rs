@@ -13,35 +13,39 @@ use super::{
     head::{LineReader, is_authority},
     headers::{Headers, check_custom, encode_line, is_token},
 };
-use crate::Limits;
+use crate::{Config, Deflate, deflate};
 
 /// The server's side of one opening handshake: checks the request, then writes the answer.
 ///
 /// Whether the target, the origin and the credentials are welcome is for the caller to say, who
-/// accepts, or sends a [`Refusal`](super::Refusal) and ends the transport. The [module's page](super)
+/// accepts, or sends a [`Response`](super::Response) and ends the transport. The [module's page](super)
 /// has the whole exchange.
 ///
 /// ```
-/// use bowsprit_proto::{Config, handshake::{Refusal, ServerHandshake}};
+/// use bowsprit_proto::{Config, handshake::{Response, ServerHandshake}};
 ///
-/// let mut server = ServerHandshake::new(&Config::server().limits);
+/// let mut server = ServerHandshake::new(&Config::server());
 /// assert_eq!(server.receive(&mut &b"POST / HTTP/1.1\r\n"[..]), Ok(false), "more is needed");
 /// let error = server.receive(&mut &b"\r\n"[..]).unwrap_err();
-/// assert_eq!(Refusal::for_error(&error).status(), 405);
+/// assert_eq!(Response::for_error(&error).status(), 405);
 /// ```
 #[derive(Debug)]
 pub struct ServerHandshake {
     lines: LineReader,
+    deflate: Option<Deflate>,
     request: Option<RequestHead>,
+    is_complete: bool,
     outcome: Option<Result<(), HandshakeError>>,
 }
 
 impl ServerHandshake {
-    /// Waits for a request within these limits.
-    pub const fn new(limits: &Limits) -> Self {
+    /// Waits for a request within the limits of `config`.
+    pub const fn new(config: &Config) -> Self {
         Self {
-            lines: LineReader::new(b"", limits),
+            lines: LineReader::new(b"", &config.limits),
+            deflate: config.usable_deflate(),
             request: None,
+            is_complete: false,
             outcome: None,
         }
     }
@@ -53,7 +57,7 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// When the request breaks a rule or a limit. [`Refusal::for_error`](super::Refusal::for_error) has
+    /// When the request breaks a rule or a limit. [`Response::for_error`](super::Response::for_error) has
     /// the answer, and [`Self::request`] the head as far as it was read.
     pub fn receive(&mut self, input: &mut &[u8]) -> Result<bool, HandshakeError> {
         if self.outcome.is_none() {
@@ -70,6 +74,16 @@ impl ServerHandshake {
         self.request.as_ref()
     }
 
+    /// The request, where it is complete and plain HTTP: it has no body and does not ask for an upgrade
+    /// to WebSocket, so that [`Self::receive`] has failed.
+    ///
+    /// HTTP/1.0 is plain HTTP, too, with or without a `Host` header.
+    pub fn plain_request(&self) -> Option<&RequestHead> {
+        let head = self.request.as_ref().filter(|_| self.is_complete)?;
+        let is_plain = !asks_for_websocket(head) && check_message(head).is_ok();
+        is_plain.then_some(head)
+    }
+
     /// What went wrong when the transport ends now.
     pub const fn eof(&self) -> HandshakeError {
         HandshakeError::Eof {
@@ -79,12 +93,15 @@ impl ServerHandshake {
 
     /// Appends the answer 101 to `out`, after which the connection is open.
     ///
+    /// Of the extensions that the client offers, permessage-deflate is agreed to as `config.deflate`
+    /// allows; what it does not allow is declined.
+    ///
     /// # Errors
     ///
     /// When there is no complete and valid request, or `accept` names a subprotocol that the client
-    /// does not offer. Nothing is written then.
-    pub fn accept(self, accept: &Accept, out: &mut Vec<u8>) -> Result<Agreed, InvalidRequest> {
-        let (Some(Ok(())), Some(request)) = (self.outcome, self.request) else {
+    /// does not offer. Nothing is written then, and another answer can be given.
+    pub fn accept(&self, accept: &Accept, out: &mut Vec<u8>) -> Result<Agreed, InvalidRequest> {
+        let (Some(Ok(())), Some(request)) = (&self.outcome, &self.request) else {
             return Err(InvalidRequest::NoRequest);
         };
         let key = request.header(KEY).ok_or(InvalidRequest::NoRequest)?;
@@ -93,6 +110,13 @@ impl ServerHandshake {
         {
             return Err(InvalidRequest::SubprotocolNotOffered(chosen.clone()));
         }
+        let deflate = self.deflate.and_then(|settings| {
+            let offers = request
+                .headers
+                .all(EXTENSIONS)
+                .filter_map(extensions::parse);
+            deflate::answer(&settings, offers.flatten())
+        });
         out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
         encode_line(out, UPGRADE, "websocket");
         encode_line(out, CONNECTION, "Upgrade");
@@ -100,10 +124,14 @@ impl ServerHandshake {
         if let Some(chosen) = &accept.subprotocol {
             encode_line(out, SUBPROTOCOL, chosen);
         }
+        if let Some((_, answer)) = &deflate {
+            encode_line(out, EXTENSIONS, answer);
+        }
         accept.headers.encode(out);
         out.extend_from_slice(b"\r\n");
         Ok(Agreed {
             subprotocol: accept.subprotocol.clone(),
+            deflate: deflate.map(|(params, _)| params),
         })
     }
 
@@ -119,6 +147,7 @@ impl ServerHandshake {
                 }
                 // Checked only now, so that an answer does not cross with a request still on its way.
                 Some(head) => {
+                    self.is_complete = true;
                     check_http(head)?;
                     check_upgrade(head)?;
                     check_offers(head)?;
@@ -168,6 +197,16 @@ impl Accept {
         self.headers.append(name, value);
         Ok(self)
     }
+
+    /// The subprotocol that was chosen.
+    pub fn chosen_subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// Names and values of the headers that were set, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter()
+    }
 }
 
 /// What any HTTP request has to have, and RFC 6455 §4.2.1, items 1 and 2.
@@ -178,6 +217,13 @@ fn check_http(head: &RequestHead) -> Result<(), HandshakeError> {
     if head.method() != "GET" {
         return Err(HandshakeError::Method(head.method().to_owned()));
     }
+    check_message(head)?;
+    // RFC 6454 §7.3: once. Of two, the caller would check one, and a proxy the other.
+    head.headers.single(ORIGIN).map(|_| ())
+}
+
+/// What has to be right before anybody looks at what is asked for (RFC 9112 §3.2, §6).
+fn check_message(head: &RequestHead) -> Result<(), HandshakeError> {
     if !head.has_valid_target() {
         return Err(HandshakeError::Target(head.target().to_owned()));
     }
@@ -185,24 +231,22 @@ fn check_http(head: &RequestHead) -> Result<(), HandshakeError> {
     if head.headers.announce_body() {
         return Err(HandshakeError::Body);
     }
-    let host = head
-        .headers
-        .single(HOST)?
-        .ok_or(HandshakeError::Missing(HOST))?;
-    if !is_authority(host) || !is_authority(head.authority()) {
-        return Err(HandshakeError::InvalidHost);
+    match head.headers.single(HOST)? {
+        Some(host) if is_authority(host) && is_authority(head.authority()) => Ok(()),
+        None if head.minor_version == 0 => Ok(()),
+        None => Err(HandshakeError::Missing(HOST)),
+        Some(_) => Err(HandshakeError::InvalidHost),
     }
-    // RFC 6454 §7.3: once. Of two, the caller would check one, and a proxy the other.
-    head.headers.single(ORIGIN).map(|_| ())
+}
+
+fn asks_for_websocket(head: &RequestHead) -> bool {
+    let mut protocols = head.headers.list(UPGRADE);
+    protocols.any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
 }
 
 /// RFC 6455 §4.2.1, items 3 to 6. The version comes first: other versions have other keys.
 fn check_upgrade(head: &RequestHead) -> Result<(), HandshakeError> {
-    if !head
-        .headers
-        .list(UPGRADE)
-        .any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
-    {
+    if !asks_for_websocket(head) {
         return Err(HandshakeError::MissingUpgrade);
     }
     if !head
@@ -229,7 +273,7 @@ fn check_upgrade(head: &RequestHead) -> Result<(), HandshakeError> {
     }
 }
 
-/// RFC 6455 §4.2.1, items 8 and 9. Extensions are checked, but none is agreed to.
+/// RFC 6455 §4.2.1, items 8 and 9: the grammar of what is offered.
 fn check_offers(head: &RequestHead) -> Result<(), HandshakeError> {
     let mut offered = BTreeSet::new();
     for name in head.subprotocols() {
@@ -246,7 +290,7 @@ fn check_offers(head: &RequestHead) -> Result<(), HandshakeError> {
     match head
         .headers
         .all(EXTENSIONS)
-        .find(|value| !extensions::is_valid(value))
+        .find(|value| extensions::parse(value).is_none())
     {
         Some(malformed) => Err(HandshakeError::InvalidExtensions(malformed.to_owned())),
         None => Ok(()),

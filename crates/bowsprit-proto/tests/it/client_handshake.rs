@@ -41,7 +41,7 @@ fn writes_subprotocols_and_headers_in_their_order() {
         headers,
         [("X-One", "1"), ("x-one", "2"), ("ORIGIN", "https://b")]
     );
-    let client = ClientHandshake::new(&request, NONCE, &Config::client().limits);
+    let client = ClientHandshake::new(&request, NONCE, &Config::client());
     let text = String::from_utf8(client.request_bytes().to_vec()).expect("UTF-8");
     assert!(
         text.starts_with("GET /?x=1 HTTP/1.1\r\nHost: [::1]:9002\r\n"),

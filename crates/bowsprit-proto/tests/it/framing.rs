@@ -392,10 +392,8 @@ fn knows_the_six_opcodes() {
 #[test]
 fn decodes_a_header_from_any_prefix_only_when_it_is_whole() {
     let header = FrameHeader {
-        fin: false,
-        opcode: Opcode::Binary,
         masking_key: Some(KEY),
-        payload_len: 1 << 40,
+        ..FrameHeader::new(false, Opcode::Binary, 1 << 40)
     };
     let mut wire = Vec::new();
     header.encode(&mut wire);

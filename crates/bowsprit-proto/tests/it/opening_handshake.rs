@@ -2,7 +2,7 @@
 
 use HandshakeError::*;
 use bowsprit_proto::handshake::{
-    Accept, Agreed, ClientHandshake, HandshakeError, InvalidRequest, Refusal, Request,
+    Accept, Agreed, ClientHandshake, HandshakeError, InvalidRequest, Request, Response,
     ServerHandshake, accept_value,
 };
 use bowsprit_proto::{Config, Uri};
@@ -24,7 +24,7 @@ pub(crate) const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
 pub(crate) const NONCE: [u8; 16] = *b"the sample nonce";
 
 pub(crate) fn new_server() -> ServerHandshake {
-    ServerHandshake::new(&Config::server().limits)
+    ServerHandshake::new(&Config::server())
 }
 
 pub(crate) fn new_client(subprotocols: &[&str]) -> ClientHandshake {
@@ -32,7 +32,7 @@ pub(crate) fn new_client(subprotocols: &[&str]) -> ClientHandshake {
     for name in subprotocols {
         request.subprotocol(name).expect("a token");
     }
-    ClientHandshake::new(&request, NONCE, &Config::client().limits)
+    ClientHandshake::new(&request, NONCE, &Config::client())
 }
 
 /// What a server makes of the bytes, which has to be the same when they come one at a time.
@@ -148,7 +148,10 @@ fn refuses_headers_that_could_change_the_handshake() {
         "Trailer",
         "Sec-WebSocket-Accept",
     ] {
-        let error = Refusal::new(403).expect("a status").header(name, "x").err();
+        let error = Response::new(403)
+            .expect("a status")
+            .header(name, "x")
+            .err();
         assert_eq!(error, Some(InvalidRequest::OwnedHeader(name.into())));
     }
 }
@@ -156,7 +159,7 @@ fn refuses_headers_that_could_change_the_handshake() {
 #[test]
 fn refuses_names_and_values_that_no_header_may_have() {
     let mut request = Request::new(Uri::parse("ws://h").expect("a URI"));
-    let mut refusal = Refusal::new(403).expect("a status");
+    let mut refusal = Response::new(403).expect("a status");
     for name in [
         "", " ", "a b", "a:", ":a", "a\r\nb", "ä", "a\0", "(a)", "X-A ",
     ] {
@@ -205,7 +208,7 @@ fn keeps_credentials_out_of_debug_output() {
     for name in ["Authorization", "proxy-authorization", "Cookie"] {
         request.header(name, "secret").expect("valid");
     }
-    let client = ClientHandshake::new(&request, NONCE, &Config::client().limits);
+    let client = ClientHandshake::new(&request, NONCE, &Config::client());
     let mut server = new_server();
     server.receive(&mut client.request_bytes()).expect("valid");
     for text in [
@@ -323,7 +326,7 @@ proptest! {
         for (name, value) in &headers {
             request.header(name, value).expect("printable");
         }
-        let mut client = ClientHandshake::new(&request, nonce, &Config::client().limits);
+        let mut client = ClientHandshake::new(&request, nonce, &Config::client());
         prop_assert_eq!(serve(client.request_bytes()), Ok(true));
 
         let (mut server, mut out) = (new_server(), Vec::new());
@@ -346,7 +349,7 @@ proptest! {
     #[test]
     fn no_string_injects_a_header(text in "[\r\n\0 :,a-zÀ-ÿ\u{2028}-]{0,12}", other in any::<String>()) {
         let mut request = Request::new(Uri::parse("ws://h").expect("a URI"));
-        let mut refusal = Refusal::new(403).expect("a status");
+        let mut refusal = Response::new(403).expect("a status");
         let mut lines = 6;
         for (name, value) in [("X", &text), (&text, &other), (&other, &text), ("X", &other)] {
             lines += usize::from(request.header(name, value).is_ok());
@@ -359,7 +362,7 @@ proptest! {
                 prop_assert!(uri.to_string().bytes().all(|byte| byte.is_ascii_graphic()));
             }
         }
-        let client = ClientHandshake::new(&request, NONCE, &Config::client().limits);
+        let client = ClientHandshake::new(&request, NONCE, &Config::client());
         let head = client.request_bytes();
         prop_assert_eq!(head.split(|byte| *byte == b'\n').count(), lines + 2);
         prop_assert_eq!(serve(head), Ok(true));

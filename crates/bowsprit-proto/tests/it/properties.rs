@@ -343,7 +343,7 @@ proptest! {
         len in prop_oneof![0_u64..70_000, 0_u64..1 << 63],
         rest in vec(any::<u8>(), 0..20),
     ) {
-        let header = FrameHeader { fin, opcode, masking_key: key, payload_len: len };
+        let header = FrameHeader { masking_key: key, ..FrameHeader::new(fin, opcode, len) };
         let mut wire = Vec::new();
         header.encode(&mut wire);
         let end = wire.len();

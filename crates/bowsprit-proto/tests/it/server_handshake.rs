@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use HandshakeError::*;
 use bowsprit_proto::Config;
-use bowsprit_proto::handshake::{Accept, HandshakeError, InvalidRequest, Refusal, ServerHandshake};
+use bowsprit_proto::handshake::{
+    Accept, HandshakeError, InvalidRequest, Response, ServerHandshake,
+};
 
 use crate::opening_handshake::{REQUEST, RESPONSE, edit, extend, header, new_server, serve};
 
@@ -41,7 +43,7 @@ fn accepts_valid_requests() {
 
 /// Asserts that a server fails with this error, and that it answers with this status.
 fn rejects(head: &[u8], error: HandshakeError, status: u16) {
-    assert_eq!(Refusal::for_error(&error).status(), status, "{error}");
+    assert_eq!(Response::for_error(&error).status(), status, "{error}");
     assert_eq!(serve(head), Err(error), "{}", head.escape_ascii());
 }
 
@@ -363,12 +365,12 @@ fn accepts_neither_what_was_not_offered_nor_what_is_no_request() {
 
 #[test]
 fn writes_refusals_that_end_the_connection() {
-    let encode = |refusal: &Refusal| {
+    let encode = |refusal: &Response| {
         let mut out = Vec::new();
         refusal.encode(&mut out);
         String::from_utf8(out).expect("UTF-8")
     };
-    let mut refusal = Refusal::new(401).expect("a status");
+    let mut refusal = Response::new(401).expect("a status");
     refusal
         .header("WWW-Authenticate", "Basic")
         .expect("valid")
@@ -376,7 +378,7 @@ fn writes_refusals_that_end_the_connection() {
     let expected = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 3\r\n\
         WWW-Authenticate: Basic\r\n\r\nno\n";
     assert_eq!(encode(&refusal), expected);
-    let upgrade = encode(&Refusal::for_error(&Version("8".into())));
+    let upgrade = encode(&Response::for_error(&Version("8".into())));
     assert!(
         upgrade.starts_with("HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\n"),
         "{upgrade}"
@@ -385,30 +387,76 @@ fn writes_refusals_that_end_the_connection() {
         upgrade.contains("\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
         "{upgrade}"
     );
-    let method = encode(&Refusal::for_error(&Method("PUT".into())));
+    let method = encode(&Response::for_error(&Method("PUT".into())));
     assert!(
         method.contains("\r\nAllow: GET\r\n") && method.ends_with("\r\n\r\nMethod Not Allowed\n"),
         "{method}"
     );
-    let empty = encode(Refusal::new(204).expect("a status").body("no"));
+    let empty = encode(Response::new(204).expect("a status").body("no"));
     assert_eq!(
         empty,
         "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
     );
     for status in [0, 100, 101, 199, 600, 65535] {
-        assert_eq!(
-            Refusal::new(status).err(),
-            Some(InvalidRequest::Status(status))
-        );
+        let expected = Some(InvalidRequest::Status(status));
+        assert_eq!(Response::new(status).err(), expected);
+        assert_eq!(Response::plain(status).err(), expected);
     }
 }
 
 #[test]
+fn answers_head_without_the_body_but_with_its_length() {
+    let head = |response: &Response| {
+        let mut out = Vec::new();
+        response.encode_head(&mut out);
+        String::from_utf8(out).expect("UTF-8")
+    };
+    let page = Response::plain(404).expect("a status");
+    let expected = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 10\r\n\
+        Content-Type: text/plain; charset=utf-8\r\n\r\n";
+    assert_eq!(head(&page), expected);
+    let mut whole = Vec::new();
+    page.encode(&mut whole);
+    assert_eq!(whole, format!("{expected}Not Found\n").into_bytes());
+    let empty = Response::plain(204).expect("a status");
+    assert!(!head(&empty).contains("Content-Length"), "{empty:?}");
+}
+
+#[test]
+fn a_mistake_of_the_servers_own_is_a_500_that_tells_nothing() {
+    let mistake = Accept::default().header("X-Secret", "a\nb").map(|_| ());
+    let response = Response::from(mistake.expect_err("two lines"));
+    let mut out = Vec::new();
+    response.encode(&mut out);
+    let text = String::from_utf8(out).expect("UTF-8");
+    assert!(
+        text.starts_with("HTTP/1.1 500 Internal Server Error\r\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("\r\n\r\nInternal Server Error\n"), "{text}");
+    assert!(!text.contains("Secret"), "{text}");
+}
+
+#[test]
+fn answers_show_what_was_set() {
+    let mut accept = Accept::default();
+    assert_eq!(accept.chosen_subprotocol(), None);
+    accept.subprotocol("b").expect("a token");
+    accept.header("X", "1").expect("valid");
+    assert_eq!(accept.chosen_subprotocol(), Some("b"));
+    assert_eq!(accept.headers().collect::<Vec<_>>(), [("X", "1")]);
+    let mut response = Response::new(200).expect("a status");
+    response.header("Y", " 2 ").expect("valid");
+    assert_eq!(response.headers().collect::<Vec<_>>(), [("Y", "2")]);
+}
+
+#[test]
 fn enforces_each_limit_at_its_edge() {
-    let mut limits = Config::server().limits;
+    let mut config = Config::server();
+    let limits = &mut config.limits;
     (limits.head_line, limits.head, limits.headers) = (60, 300, 8);
-    let receive = |head: &[u8]| ServerHandshake::new(&limits).receive(&mut &head[..]);
-    let status = |error: &HandshakeError| Refusal::for_error(error).status();
+    let receive = |head: &[u8]| ServerHandshake::new(&config).receive(&mut &head[..]);
+    let status = |error: &HandshakeError| Response::for_error(error).status();
 
     let line = |length: usize| {
         edit(
@@ -441,14 +489,14 @@ fn enforces_each_limit_at_its_edge() {
 
 #[test]
 fn blames_the_limit_that_comes_first() {
-    let mut limits = Config::server().limits;
+    let mut config = Config::server();
     for (line, head, error) in [
         (60, 50, HeadTooLarge { limit: 50 }),
         (50, 60, StartLineTooLong { limit: 50 }),
     ] {
-        (limits.head_line, limits.head) = (line, head);
+        (config.limits.head_line, config.limits.head) = (line, head);
         for size in [1, 100] {
-            let mut server = ServerHandshake::new(&limits);
+            let mut server = ServerHandshake::new(&config);
             let received = [b'a'; 100]
                 .chunks(size)
                 .map(|mut piece| server.receive(&mut piece));
@@ -466,9 +514,9 @@ fn counts_nothing_that_follows_the_head() {
 
 #[test]
 fn takes_time_in_proportion_to_the_input() {
-    let mut limits = Config::server().limits;
-    (limits.head_line, limits.head) = (usize::MAX, usize::MAX);
-    let mut server = ServerHandshake::new(&limits);
+    let mut config = Config::server();
+    (config.limits.head_line, config.limits.head) = (usize::MAX, usize::MAX);
+    let mut server = ServerHandshake::new(&config);
     let started = Instant::now();
     assert_eq!(server.receive(&mut &b"GET /"[..]), Ok(false));
     for _ in 0..8192 {

@@ -282,9 +282,14 @@ impl Pair {
     }
 
     pub(crate) fn with(adjust: impl Fn(&mut Config)) -> Self {
+        Self::of(ROLES.map(|role| open_with(role, &adjust)))
+    }
+
+    /// A client and a server.
+    pub(crate) fn of([client, server]: [Connection; 2]) -> Self {
         let mut pair = Self {
-            client: End::new(open_with(Role::Client, &adjust)),
-            server: End::new(open_with(Role::Server, &adjust)),
+            client: End::new(client),
+            server: End::new(server),
             now: Timestamp(Duration::from_secs(1_000)),
         };
         pair.advance(Duration::ZERO);

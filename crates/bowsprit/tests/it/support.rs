@@ -121,7 +121,7 @@ pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut io: S) -> S {
 
 /// The answer 101 to this request.
 pub(crate) fn accepting(head: &str) -> Vec<u8> {
-    let mut handshake = ServerHandshake::new(&Config::server().limits);
+    let mut handshake = ServerHandshake::new(&Config::server());
     assert_eq!(handshake.receive(&mut head.as_bytes()), Ok(true), "{head}");
     let mut answer = Vec::new();
     handshake

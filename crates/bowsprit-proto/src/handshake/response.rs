@@ -7,28 +7,30 @@ use super::{
     headers::{Headers, check, encode_line},
 };
 
+const CONTENT_TYPE: &str = "Content-Type";
+
 /// An HTTP response that refuses a request, or answers one that is not for a WebSocket.
 ///
 /// The transport has to end after it. A proxy may have taken the request for the beginning of a tunnel,
 /// and would let anything that follows pass unseen; so the response says `Connection: close`.
 ///
 /// ```
-/// use bowsprit_proto::handshake::Refusal;
+/// use bowsprit_proto::handshake::Response;
 ///
 /// let mut out = Vec::new();
-/// Refusal::new(403)?.header("Content-Type", "text/plain")?.body("unknown origin\n").encode(&mut out);
+/// Response::new(403)?.header("Content-Type", "text/plain")?.body("unknown origin\n").encode(&mut out);
 /// assert!(out.starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
 /// assert!(out.ends_with(b"\r\n\r\nunknown origin\n"));
 /// # Ok::<(), bowsprit_proto::handshake::InvalidRequest>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct Response {
     status: u16,
     headers: Headers,
     body: Vec<u8>,
 }
 
-impl Refusal {
+impl Response {
     /// A response with this status and nothing else.
     ///
     /// # Errors
@@ -38,21 +40,25 @@ impl Refusal {
         if !(200..=599).contains(&status) {
             return Err(InvalidRequest::Status(status));
         }
-        Ok(Self {
-            status,
-            headers: Headers::default(),
-            body: Vec::new(),
-        })
+        Ok(Self::empty(status))
+    }
+
+    /// A response with this status and its registered words as a short text: "Not Found", for example.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn plain(status: u16) -> Result<Self, InvalidRequest> {
+        Self::new(status).map(Self::with_words)
     }
 
     /// The answer to a request that failed this way: 400, 405, 414, 426, 431 or 505.
     ///
     /// The body is fixed; it repeats nothing of the request and tells nothing of the server.
     pub fn for_error(error: &HandshakeError) -> Self {
-        let status = status_for(error);
-        let mut headers = Headers::default();
-        headers.append("Content-Type", "text/plain; charset=utf-8");
-        match status {
+        let mut response = Self::empty(status_for(error)).with_words();
+        let headers = &mut response.headers;
+        match response.status {
             405 => headers.append("Allow", "GET"),
             426 => {
                 headers.append(UPGRADE, "websocket");
@@ -60,11 +66,7 @@ impl Refusal {
             }
             _ => {}
         }
-        Self {
-            status,
-            headers,
-            body: format!("{}\n", reason(status)).into_bytes(),
-        }
+        response
     }
 
     /// Adds a header, after those set before. White space around the value is dropped.
@@ -85,7 +87,12 @@ impl Refusal {
         if OWNED.iter().any(|owned| name.eq_ignore_ascii_case(owned)) {
             return Err(InvalidRequest::OwnedHeader(String::from(name)));
         }
-        self.headers.append(name, value);
+        // RFC 9110 §8.3: once.
+        if name.eq_ignore_ascii_case(CONTENT_TYPE) {
+            self.headers.replace(name, value);
+        } else {
+            self.headers.append(name, value);
+        }
         Ok(self)
     }
 
@@ -100,8 +107,22 @@ impl Refusal {
         self.status
     }
 
+    /// Names and values of the headers that were set, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter()
+    }
+
     /// Appends the whole response to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_head(out);
+        if self.may_have_body() {
+            out.extend_from_slice(&self.body);
+        }
+    }
+
+    /// Appends the response without its body, which answers a `HEAD` (RFC 9110 §9.3.2). Its
+    /// `Content-Length` is that of the body that a `GET` would get.
+    pub fn encode_head(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(
             format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).as_bytes(),
         );
@@ -112,16 +133,38 @@ impl Refusal {
             CONNECTION,
             if upgrade { "close, Upgrade" } else { "close" },
         );
-        // RFC 9110 §15.3.5 and §15.4.5.
-        let has_body = !matches!(self.status, 204 | 304);
-        if has_body {
+        if self.may_have_body() {
             encode_line(out, "Content-Length", &format!("{}", self.body.len()));
         }
         self.headers.encode(out);
         out.extend_from_slice(b"\r\n");
-        if has_body {
-            out.extend_from_slice(&self.body);
+    }
+
+    /// RFC 9110 §15.3.5 and §15.4.5.
+    const fn may_have_body(&self) -> bool {
+        !matches!(self.status, 204 | 304)
+    }
+
+    fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: Headers::default(),
+            body: Vec::new(),
         }
+    }
+
+    fn with_words(mut self) -> Self {
+        self.headers
+            .append(CONTENT_TYPE, "text/plain; charset=utf-8");
+        self.body = format!("{}\n", reason(self.status)).into_bytes();
+        self
+    }
+}
+
+/// 500, whatever was wrong: a mistake of the server's own is none of the client's business.
+impl From<InvalidRequest> for Response {
+    fn from(_: InvalidRequest) -> Self {
+        Self::empty(500).with_words()
     }
 }
 
