@@ -123,7 +123,7 @@ impl From<io::Error> for ConnectError {
     }
 }
 
-/// What is wrong with a request, found before anything is dialled.
+/// What is wrong with a setting of a request or an answer, found when it is set.
 ///
 /// ```
 /// use bowsprit::{Client, InvalidRequest};
@@ -138,6 +138,8 @@ pub enum InvalidRequest {
     Uri(InvalidUri),
     /// A header or subprotocol that may not be sent.
     Header(handshake::InvalidRequest),
+    /// What a server was told to let in is not an origin (RFC 6454 §6.2).
+    Origin(String),
 }
 
 impl fmt::Display for InvalidRequest {
@@ -145,6 +147,10 @@ impl fmt::Display for InvalidRequest {
         match self {
             Self::Uri(error) => write!(f, "{error}"),
             Self::Header(error) => write!(f, "{error}"),
+            Self::Origin(text) => write!(
+                f,
+                "{text:?} is not an origin such as \"https://example.com\" or \"https://*.example.com\""
+            ),
         }
     }
 }
@@ -154,6 +160,7 @@ impl StdError for InvalidRequest {
         match self {
             Self::Uri(error) => Some(error),
             Self::Header(error) => Some(error),
+            Self::Origin(_) => None,
         }
     }
 }
@@ -188,8 +195,25 @@ pub enum AcceptError {
     Handshake(HandshakeError),
     /// The request came from another site; it was answered with 403 (RFC 6455 §10.2).
     Origin(String),
-    /// `timeouts.open` was over in this stage.
+    /// `timeouts.open` was over in this stage. A client that had sent its request was answered with 503,
+    /// else with 408.
     Timeout(Stage),
+    /// `validate` refused, with this status.
+    Rejected(u16),
+    /// `validate` chose what cannot be answered; the client was told 500 and nothing else.
+    Answer(handshake::InvalidRequest),
+    /// A request of plain HTTP, which the hook for those answered with this status.
+    PlainHttp(u16),
+    /// `validate` or `http` panicked; the client got a 500.
+    HookPanicked,
+    /// `max_connections` are open; answered with 503.
+    TooManyConnections,
+    /// `max_per_address` are open from this client's address; answered with 429.
+    TooManyFromAddress,
+    /// `max_handshakes` others have begun since; answered with 503 where there was room for it.
+    TooManyHandshakes,
+    /// The server shuts down; answered with 503.
+    ShuttingDown,
 }
 
 impl fmt::Display for AcceptError {
@@ -200,6 +224,14 @@ impl fmt::Display for AcceptError {
             Self::Handshake(error) => write!(f, "{error}"),
             Self::Origin(origin) => write!(f, "origin {origin:?} is not this server's own"),
             Self::Timeout(stage) => write!(f, "{stage} timed out"),
+            Self::Rejected(status) => write!(f, "refused with HTTP {status}"),
+            Self::Answer(error) => write!(f, "cannot answer as told: {error}"),
+            Self::PlainHttp(status) => write!(f, "plain HTTP, answered with {status}"),
+            Self::HookPanicked => f.write_str("the decision about the request panicked"),
+            Self::TooManyConnections => f.write_str("too many connections"),
+            Self::TooManyFromAddress => f.write_str("too many connections from this address"),
+            Self::TooManyHandshakes => f.write_str("too many handshakes in progress"),
+            Self::ShuttingDown => f.write_str("server is shutting down"),
         }
     }
 }
@@ -210,7 +242,8 @@ impl StdError for AcceptError {
             Self::Io(error) => Some(error),
             Self::Tls(error) => Some(error),
             Self::Handshake(error) => Some(error),
-            Self::Origin(_) | Self::Timeout(_) => None,
+            Self::Answer(error) => Some(error),
+            _ => None,
         }
     }
 }

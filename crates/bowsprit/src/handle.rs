@@ -7,10 +7,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Waker,
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, CloseFrame, Closed, Config, Message, SendError,
+    CloseCode, CloseError, CloseFrame, Closed, Config, Message, Prepared, SendError,
     frame::MAX_CONTROL_PAYLOAD,
 };
 use bytes::Bytes;
@@ -126,6 +127,9 @@ impl Handle {
 
     /// Queues one message, whole or not at all. Never waits.
     ///
+    /// What is queued leaves before this side's close frame. Where the peer closes first, some of it may be
+    /// dropped: the peer has said that it needs no more.
+    ///
     /// # Errors
     ///
     /// When the connection is not open, or `limits.send_buffer` bytes wait already.
@@ -133,14 +137,38 @@ impl Handle {
         let message = message.into();
         let len = message.as_bytes().len();
         self.must_be_open()?;
-        // One message of any size fits an empty queue.
-        let limit = self.config.limits.send_buffer;
-        let fits = |waiting: usize| waiting == 0 || waiting.saturating_add(len) <= limit;
-        if self.link.push(Order::Send(message), fits) {
+        if self
+            .link
+            .push(Order::Send(message), |waiting| self.fits(waiting, len))
+        {
             Ok(())
         } else {
-            Err(SendError::Full)
+            Err(self.refusal())
         }
+    }
+
+    /// Queues one message that many connections share, whole or not at all. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&self, message: &Prepared) -> Result<(), SendError> {
+        let task = self.queue_prepared(message)?;
+        if let Some(task) = task {
+            task.wake();
+        }
+        Ok(())
+    }
+
+    /// As [`send_prepared`](Self::send_prepared), but leaves it to the caller to wake the task.
+    pub(crate) fn queue_prepared(&self, message: &Prepared) -> Result<Option<Waker>, SendError> {
+        let len = message.message().as_bytes().len();
+        self.must_be_open()?;
+        let order = Order::SendPrepared(message.clone());
+        let queued = self
+            .link
+            .push_quietly(order, |waiting| self.fits(waiting, len));
+        queued.ok_or_else(|| self.refusal())
     }
 
     /// Waits until at most `limits.send_high_water` bytes wait, then queues one message.
@@ -183,7 +211,7 @@ impl Handle {
         if self.link.push(order, |waiting| waiting <= limit) {
             Ok(())
         } else {
-            Err(SendError::Full)
+            Err(self.refusal())
         }
     }
 
@@ -202,15 +230,14 @@ impl Handle {
         if code.is_reserved() {
             return Err(CloseError::ReservedCode(code));
         }
-        if !self.link.begin_closing() {
+        let frame = CloseFrame::new(code, CloseFrame::fit_reason(reason));
+        if !self.link.push_close(frame) {
             return Err(match self.state() {
                 State::Connecting => CloseError::NotOpen,
                 State::Open | State::Closing => CloseError::Closing,
                 State::Closed => CloseError::Closed,
             });
         }
-        let frame = CloseFrame::new(code, CloseFrame::fit_reason(reason));
-        self.link.push(Order::Close(frame), |_| true);
         Ok(())
     }
 
@@ -249,6 +276,16 @@ impl Handle {
     /// Goes on reading after [`pause_reading`](Self::pause_reading).
     pub fn resume_reading(&self) {
         self.link.set_paused(false);
+    }
+
+    /// One message of any size fits an empty queue.
+    fn fits(&self, waiting: usize, len: usize) -> bool {
+        waiting == 0 || waiting.saturating_add(len) <= self.config.limits.send_buffer
+    }
+
+    /// Why the queue did not take an order.
+    fn refusal(&self) -> SendError {
+        self.must_be_open().err().unwrap_or(SendError::Full)
     }
 
     fn must_be_open(&self) -> Result<(), SendError> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use bowsprit_proto::{CloseCode, CloseError, Closed, Message, MessageRef, SendError};
+use bowsprit_proto::{CloseCode, CloseError, Closed, Message, MessageRef, Prepared, SendError};
 
 use crate::{ConnectError, ConnectionId, ConnectionInfo, Handle, driver::Core};
 
@@ -21,7 +21,8 @@ use crate::{ConnectError, ConnectionId, ConnectionInfo, Handle, driver::Core};
 ///   messages of the same read, in one write.
 /// - Nothing that a handler sends leaves before it returns, and what it sends through its [`Context`]
 ///   overtakes what it sends through a [`Handle`].
-/// - A handler that panics ends its connection, and `on_close` does not run.
+/// - A handler that panics closes its connection with 1011, and is not called again, not even its
+///   `on_close`. Other connections go on.
 /// - Handlers of one connection never run at the same time, so `&mut self` needs no lock. Handlers
 ///   of different connections may run in parallel.
 /// - A handler that waits for another handler of the same connection waits for ever.
@@ -134,6 +135,15 @@ impl Context<'_> {
     /// As [`send`](Self::send).
     pub fn send_shared(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.core.send_shared(message.into())
+    }
+
+    /// Queues one message that many connections share.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, message: &Prepared) -> Result<(), SendError> {
+        self.core.send_prepared(message)
     }
 
     /// Queues one fragment of a message, so that a long one need not be held whole (RFC 6455 §5.4).

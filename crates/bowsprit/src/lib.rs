@@ -20,7 +20,8 @@
 //!
 //! # Servers
 //!
-//! A [`Server`] runs a future or a [`Handler`] for each connection and shuts down gracefully;
+//! A [`Server`] runs a future or a [`Handler`] for each connection and shuts down gracefully. It decides
+//! about each request, answers plain HTTP on the same port, and limits what one client may take.
 //! [`accept`] shakes hands over any stream.
 //!
 //! # Logging
@@ -34,7 +35,6 @@
 //! The protocol itself, without I/O, is [`bowsprit_proto`], re-exported as [`proto`].
 #![forbid(unsafe_code)]
 
-mod accept;
 mod background;
 mod client;
 mod dial;
@@ -42,6 +42,7 @@ mod driver;
 mod error;
 mod handle;
 mod handler;
+mod hub;
 mod info;
 mod link;
 mod log;
@@ -59,6 +60,7 @@ mod wait;
 mod websocket;
 
 pub use bowsprit_proto as proto;
+pub use bowsprit_proto::handshake::{Accept, Response};
 pub use bowsprit_proto::{
     Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Deflate, DeflateParams, Initiator,
     InvalidUri, KeepAlive, Kind, Limits, Message, MessageRef, Prepared, ProtocolError, Role,
@@ -69,9 +71,10 @@ pub use dial::DialError;
 pub use error::{AcceptError, ConnectError, Error, InvalidRequest};
 pub use handle::{ConnectionId, Handle, State};
 pub use handler::{Context, Handler, Handlers, Pong};
+pub use hub::{Delivery, Hub, Membership, SlowReader, broadcast};
 pub use info::ConnectionInfo;
 pub use request::ConnectRequest;
-pub use server::{Server, ServerBuilder, accept};
+pub use server::{HttpRequest, Listener, Server, ServerBuilder, ServerDefaults, accept};
 pub use split::{Receiver, Sender};
 pub use stream::{Stream, TlsInfo, TlsStream};
 pub use tls::{ServerTls, Tls, TlsError, TlsErrorKind};

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bowsprit_proto::{CloseFrame, Closed, Message, frame::FrameHeader};
+use bowsprit_proto::{CloseFrame, Closed, Message, Prepared, frame::FrameHeader};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -19,6 +19,7 @@ use crate::{ConnectionId, ConnectionInfo, State, wait::wait_for};
 #[derive(Debug)]
 pub(crate) enum Order {
     Send(Message),
+    SendPrepared(Prepared),
     Ping(Bytes),
     Close(CloseFrame),
 }
@@ -28,6 +29,7 @@ impl Order {
     fn cost(&self) -> usize {
         let payload = match self {
             Self::Send(message) => message.as_bytes().len(),
+            Self::SendPrepared(message) => message.message().as_bytes().len(),
             Self::Ping(payload) => payload.len(),
             Self::Close(_) => 0,
         };
@@ -85,8 +87,22 @@ impl Link {
         self.state.store(state as u8, Ordering::Release);
     }
 
-    /// From open to closing; false if the connection was in another state.
-    pub(crate) fn begin_closing(&self) -> bool {
+    /// From open to closing, with the order to do so; false if the connection was in another state.
+    pub(crate) fn push_close(&self, frame: CloseFrame) -> bool {
+        let mut inbox = self.inbox();
+        if !self.begin_closing() {
+            return false;
+        }
+        let order = Order::Close(frame);
+        inbox.bytes += order.cost();
+        inbox.orders.push_back(order);
+        let task = self.task_to_call(&inbox);
+        drop(inbox);
+        wake(task);
+        true
+    }
+
+    fn begin_closing(&self) -> bool {
         let (open, closing) = (State::Open as u8, State::Closing as u8);
         self.state
             .compare_exchange(open, closing, Ordering::AcqRel, Ordering::Acquire)
@@ -100,24 +116,37 @@ impl Link {
 
     /// Queues an order if `may_queue` agrees to the number of bytes that wait already.
     pub(crate) fn push(&self, order: Order, may_queue: impl FnOnce(usize) -> bool) -> bool {
+        let pushed = self.push_quietly(order, may_queue);
+        let was_queued = pushed.is_some();
+        wake(pushed.flatten());
+        was_queued
+    }
+
+    /// As [`push`](Self::push), but leaves it to the caller to wake the task, if that has to be done.
+    pub(crate) fn push_quietly(
+        &self,
+        order: Order,
+        may_queue: impl FnOnce(usize) -> bool,
+    ) -> Option<Option<Waker>> {
         let mut inbox = self.inbox();
-        if !may_queue(inbox.bytes + self.unsent.load(Ordering::Relaxed)) {
-            return false;
+        // Looked at under the lock that `take_orders` seals under: nothing is queued behind the close.
+        let is_open = self.state() == State::Open;
+        if !is_open || !may_queue(inbox.bytes + self.unsent.load(Ordering::Relaxed)) {
+            return None;
         }
         inbox.bytes += order.cost();
         inbox.orders.push_back(order);
-        self.call_task(inbox);
-        true
+        Some(self.task_to_call(&inbox))
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {
         self.paused.store(paused, Ordering::Release);
-        self.call_task(self.inbox());
+        self.call_task();
     }
 
     pub(crate) fn terminate(&self) {
         self.terminated.store(true, Ordering::Release);
-        self.call_task(self.inbox());
+        self.call_task();
     }
 
     pub(crate) fn is_terminated(&self) -> bool {
@@ -146,9 +175,13 @@ impl Link {
         self.dirty.load(Ordering::Relaxed) && self.dirty.swap(false, Ordering::AcqRel)
     }
 
-    /// Hands out orders as long as `takes` has room for them; the rest stays and stays counted.
-    pub(crate) fn take_orders(&self, mut takes: impl FnMut(&Order) -> bool) {
+    /// Hands out orders as long as `takes` has room for them; the rest stays and stays counted. With
+    /// `closes` these are the last: handles are told from here on.
+    pub(crate) fn take_orders(&self, closes: bool, mut takes: impl FnMut(&Order) -> bool) {
         let mut inbox = self.inbox();
+        if closes {
+            self.begin_closing();
+        }
         while let Some(order) = inbox.orders.front() {
             let cost = order.cost();
             if !takes(order) {
@@ -200,12 +233,22 @@ impl Link {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes the task once for any number of orders, outside the lock.
-    fn call_task(&self, inbox: MutexGuard<'_, Inbox>) {
-        let task = (!self.dirty.swap(true, Ordering::AcqRel)).then(|| inbox.task.clone());
-        drop(inbox);
-        if let Some(Some(task)) = task {
-            task.wake();
+    fn call_task(&self) {
+        let task = self.task_to_call(&self.inbox());
+        wake(task);
+    }
+
+    /// The task, once for any number of orders. It is to be woken outside the lock.
+    fn task_to_call(&self, inbox: &Inbox) -> Option<Waker> {
+        if self.dirty.swap(true, Ordering::AcqRel) {
+            return None;
         }
+        inbox.task.clone()
+    }
+}
+
+fn wake(task: Option<Waker>) {
+    if let Some(task) = task {
+        task.wake();
     }
 }

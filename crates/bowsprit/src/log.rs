@@ -2,7 +2,7 @@
 //!
 //! | target `bowsprit::access::` | level | what |
 //! |---|---|---|
-//! | `connect`, `disconnect`, `fail`, `http`, `endpoint` | info | connections opened, ended, not opened; requests refused; shutdowns |
+//! | `connect`, `disconnect`, `fail`, `http`, `endpoint` | info | connections opened, ended, not opened; requests refused, or answered as plain HTTP; shutdowns |
 //! | `control` | debug | pings, pongs and close frames received |
 //! | `message_header` | debug | kind and size of each message, both ways |
 //! | `message_payload` | trace | its first bytes, escaped |
@@ -28,7 +28,7 @@ pub(crate) enum Direction {
 }
 
 pub(crate) fn connect(id: ConnectionId, info: &ConnectionInfo) {
-    info!(target: "bowsprit::access::connect", %id, role = ?info.role, uri = %info.uri, peer = ?info.peer, "open");
+    info!(target: "bowsprit::access::connect", %id, role = ?info.role, uri = %without_query(&info.uri), peer = ?info.peer, "open");
 }
 
 pub(crate) fn disconnect(id: ConnectionId, closed: &Closed) {
@@ -41,6 +41,11 @@ pub(crate) fn fail(id: ConnectionId, error: &ConnectError) {
 
 pub(crate) fn refused(peer: Option<SocketAddr>, error: &AcceptError) {
     info!(target: "bowsprit::access::http", ?peer, error = %error, "request refused");
+}
+
+pub(crate) fn answered(peer: Option<SocketAddr>, target: &str, status: u16) {
+    let path = without_query(target);
+    info!(target: "bowsprit::access::http", ?peer, ?path, status, "plain HTTP answered");
 }
 
 pub(crate) fn shutdown(connections: usize, code: CloseCode) {
@@ -77,4 +82,9 @@ impl Direction {
             Self::Sent => "sent",
         }
     }
+}
+
+/// What stands behind the question mark may be a secret.
+fn without_query(uri: &str) -> &str {
+    uri.split_once('?').map_or(uri, |(before, _)| before)
 }

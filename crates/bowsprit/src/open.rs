@@ -96,7 +96,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     config: &Arc<Config>,
     peer: Option<SocketAddr>,
 ) -> Result<Opened<S>, ConnectError> {
-    let mut handshake = ClientHandshake::new(request, rand::rng().random(), &config);
+    let mut handshake = ClientHandshake::new(request, rand::rng().random(), config);
     io.write_all(handshake.request_bytes()).await?;
     io.flush().await?;
     let mut buffer = [0; HEAD_READ];

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU16, Ordering},
     },
     task::Waker,
@@ -13,7 +13,7 @@ use std::{
 use bowsprit_proto::CloseCode;
 use tokio::{sync::Notify, time::timeout};
 
-use crate::{ConnectionId, log, wait::wait_for};
+use crate::{ConnectionId, log, server::Slot, wait::wait_for};
 
 /// How long connections may take to notice that they were cut.
 const CUT_NOTICE: Duration = Duration::from_secs(1);
@@ -23,6 +23,8 @@ const CUT_NOTICE: Duration = Duration::from_secs(1);
 pub(crate) struct Roster {
     /// The code to close with, 0 while nobody has asked for it.
     code: AtomicU16,
+    /// How long a shutdown lets connections take.
+    grace: OnceLock<Duration>,
     cut: AtomicBool,
     members: Mutex<HashMap<ConnectionId, Option<Waker>>>,
     /// Rung when the last member leaves, and when a shutdown begins.
@@ -34,6 +36,8 @@ pub(crate) struct Roster {
 pub(crate) struct Member {
     roster: Arc<Roster>,
     id: ConnectionId,
+    /// What the connection counts for against a server's limits; free again when it ends.
+    slot: Option<Slot>,
 }
 
 impl Roster {
@@ -48,6 +52,7 @@ impl Roster {
         Some(Member {
             roster: self.clone(),
             id,
+            slot: None,
         })
     }
 
@@ -77,6 +82,8 @@ impl Roster {
 
     /// Asks every member to close, waits for `deadline`, and cuts the rest. Returns how many were cut.
     pub(crate) async fn shutdown(&self, code: CloseCode, deadline: Duration) -> usize {
+        // The first one tells; a later one with less patience cuts.
+        let _ = self.grace.set(deadline);
         self.begin_shutdown(code);
         if timeout(deadline, self.empty()).await.is_ok() {
             return 0;
@@ -135,6 +142,11 @@ impl Roster {
 }
 
 impl Member {
+    /// The connection keeps its slot as long as its place.
+    pub(crate) fn keep(&mut self, slot: Option<Slot>) {
+        self.slot = slot;
+    }
+
     /// The task to wake when a shutdown begins.
     pub(crate) fn register(&self, task: &Waker) {
         self.roster.members().insert(self.id, Some(task.clone()));
@@ -142,6 +154,12 @@ impl Member {
 
     pub(crate) fn shutdown_code(&self) -> Option<CloseCode> {
         self.roster.shutdown_code()
+    }
+
+    /// How long the closing may take in a shutdown, in place of `timeouts.close`: a peer that reads slowly
+    /// is to get what is queued for it.
+    pub(crate) fn shutdown_grace(&self) -> Option<Duration> {
+        self.roster.grace.get().copied()
     }
 
     pub(crate) fn is_cut(&self) -> bool {

@@ -1,12 +1,13 @@
 //! Runs a connection with a handler: flush, read, hand out every message, flush, wait.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
 };
 
-use bowsprit_proto::{Config, Event};
+use bowsprit_proto::{CloseCode, Config, Event};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
@@ -33,6 +34,8 @@ pub(crate) struct Session<S, H> {
     info: Arc<ConnectionInfo>,
     /// Bytes that came behind the opening handshake, and the sign that nothing has run yet.
     early: Option<Vec<u8>>,
+    /// The handler has panicked: what it knows may be half changed, so it is not called again.
+    has_panicked: bool,
     /// Answers pile up because the peer does not read: nor do we, until they have left.
     holds: bool,
 }
@@ -49,18 +52,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Session<S, H> {
             handler,
             info,
             early: Some(early),
+            has_panicked: false,
             holds: false,
         }
     }
 
     fn begin(&mut self) {
         if let Some(mut early) = self.early.take() {
-            let core = &mut self.driver.core;
-            self.handler.on_open(&mut Context {
-                core,
-                info: &self.info,
-            });
-            hand_out(core, &mut self.handler, &self.info, &mut early);
+            let (core, info) = (&mut self.driver.core, &self.info);
+            let opening = |core: &mut Core, handler: &mut H, input: &mut &mut [u8]| {
+                handler.on_open(&mut Context { core, info });
+                hand_out(core, handler, info, input)
+            };
+            self.has_panicked = guarded(core, &mut self.handler, &mut early, opening).is_none();
         }
     }
 
@@ -82,8 +86,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Session<S, H> {
             let high_water = limits.send_high_water;
             if !self.holds && !core.is_paused() {
                 let (handler, info) = (&mut self.handler, &self.info);
+                let has_panicked = &mut self.has_panicked;
                 let read = self.driver.poll_read(cx, |core, input| {
-                    let frames = hand_out(core, handler, info, input);
+                    let frames = if *has_panicked {
+                        discard(core, input)
+                    } else {
+                        let heard = guarded(core, handler, input, |core, handler, input| {
+                            hand_out(core, handler, info, input)
+                        });
+                        *has_panicked = heard.is_none();
+                        heard.unwrap_or(1)
+                    };
                     (frames, core.connection.queued_bytes())
                 });
                 if let Poll::Ready(read) = read {
@@ -114,9 +127,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Future for Session<S, H> {
         let this = &mut *self;
         this.begin();
         std::task::ready!(this.poll_until_end(cx));
+        this.driver.core.connection.abort();
+        this.driver.core.tell_handles();
+        // RFC 8446 §6.1: without a `close_notify` the peer would take the end for an attack.
+        this.driver.end_transport(cx);
         let core = &mut this.driver.core;
-        core.connection.abort();
-        core.tell_handles();
+        if this.has_panicked {
+            core.end();
+            return Poll::Ready(());
+        }
         let closed = core.connection.closed().cloned().unwrap_or_default();
         this.handler.on_close(
             &mut Context {
@@ -130,15 +149,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Future for Session<S, H> {
     }
 }
 
+/// Calls the handler with what is in `input`; `None` if it panics. The panic hook has told the program;
+/// the peer is told, the rest of `input` goes unheard, and nobody else is hit.
+fn guarded<H>(
+    core: &mut Core,
+    handler: &mut H,
+    mut input: &mut [u8],
+    call: impl FnOnce(&mut Core, &mut H, &mut &mut [u8]) -> usize,
+) -> Option<usize> {
+    let called = catch_unwind(AssertUnwindSafe(|| call(core, handler, &mut input)));
+    if called.is_err() {
+        let _ = core.close(CloseCode::INTERNAL_ERROR, "");
+        discard(core, input);
+    }
+    called.ok()
+}
+
+/// Lets the connection answer what is in `input`; nobody hears of it. Returns how many events there were.
+fn discard(core: &mut Core, mut input: &mut [u8]) -> usize {
+    std::iter::from_fn(|| core.receive(&mut input).map(drop)).count()
+}
+
 /// Hands every event in `input` to the handler; returns how many there were.
 fn hand_out<H: Handler>(
     core: &mut Core,
     handler: &mut H,
     info: &Arc<ConnectionInfo>,
-    mut input: &mut [u8],
+    input: &mut &mut [u8],
 ) -> usize {
     let mut count = 0;
-    while let Some(event) = core.receive(&mut input) {
+    while let Some(event) = core.receive(input) {
         count += 1;
         match event {
             Event::Message(message) => handler.on_message(&mut Context { core, info }, message),
@@ -171,15 +211,11 @@ mod tests {
     use bowsprit_proto::{Cause, Config};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex},
-        time::{Instant, timeout},
+        time::timeout,
     };
 
     use super::*;
-    use crate::{
-        ConnectionId, Handlers,
-        accept::{Policy, accept},
-        open::Opened,
-    };
+    use crate::{ConnectionId, Handlers, open::Opened, server::open_alone};
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -244,21 +280,13 @@ mod tests {
         };
         let mut config = Config::server();
         config.automatic_pong = false;
-        let policy = Policy {
-            config: Arc::new(config),
-            server_header: None,
-            any_origin: false,
-        };
         far.write_all(REQUEST).await.expect("a write");
-        let deadline = Instant::now() + Duration::from_secs(10);
         let Opened {
             mut io,
             connection,
             info,
             early,
-        } = accept(io, &policy, None, None, deadline)
-            .await
-            .expect("a request");
+        } = open_alone(io, Arc::new(config)).await.expect("a request");
         let mut head = [0; 1024];
         let len = far.read(&mut head).await.expect("an answer");
         assert!(head[..len].ends_with(b"\r\n\r\n"));

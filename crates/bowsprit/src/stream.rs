@@ -1,4 +1,4 @@
-//! The byte stream under a connection: plain TCP, or TLS over TCP.
+//! The byte stream under a connection: plain TCP, TLS over TCP, or a Unix socket.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio_rustls::rustls::ProtocolVersion;
 
 /// A connected stream of bytes, plain or encrypted, from either end.
@@ -35,6 +37,9 @@ pub enum Stream {
     Tcp(TcpStream),
     /// Encrypted bytes. Boxed, as a TLS session is far larger than a socket.
     Tls(Box<TlsStream>),
+    /// Bytes as they are, from a process on the same machine.
+    #[cfg(unix)]
+    Unix(UnixStream),
 }
 
 impl Stream {
@@ -42,40 +47,56 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// When the system has forgotten it, after a reset for example.
+    /// When the system has forgotten it, after a reset for example, and on a Unix socket, which has none
+    /// of this kind (`Unsupported`).
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp().peer_addr()
+        self.tcp().ok_or_else(no_address)?.peer_addr()
     }
 
     /// Returns the address of this end.
     ///
     /// # Errors
     ///
-    /// When the system has forgotten it.
+    /// When the system has forgotten it, and on a Unix socket (`Unsupported`).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp().local_addr()
+        self.tcp().ok_or_else(no_address)?.local_addr()
     }
 
-    /// Returns what the TLS handshake agreed on, or `None` over plain TCP.
+    /// Returns what the TLS handshake agreed on, or `None` where the bytes are not encrypted.
     pub fn tls_info(&self) -> Option<TlsInfo> {
         match self {
-            Self::Tcp(_) => None,
             Self::Tls(stream) => Some(stream.info()),
+            _ => None,
         }
     }
 
-    /// Returns the socket underneath, for its options. Its bytes belong to this stream.
-    pub fn tcp(&self) -> &TcpStream {
+    /// Returns the TCP socket underneath, for its options; `None` on a Unix socket. Its bytes belong to
+    /// this stream.
+    pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Tcp(stream) => stream,
-            Self::Tls(stream) => stream.inner.get_ref().0,
+            Self::Tcp(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.inner.get_ref().0),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
         }
     }
+}
+
+pub(crate) fn no_address() -> io::Error {
+    let text = "a Unix socket has no address of the internet";
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 impl From<TcpStream> for Stream {
     fn from(stream: TcpStream) -> Self {
         Self::Tcp(stream)
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
     }
 }
 
@@ -99,6 +120,8 @@ impl AsyncRead for Stream {
                 }
                 other => other,
             },
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -112,6 +135,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(&mut stream.inner).poll_write(cx, buf),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -123,6 +148,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(&mut stream.inner).poll_write_vectored(cx, bufs),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -130,6 +157,8 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.inner.is_write_vectored(),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -137,6 +166,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(&mut stream.inner).poll_flush(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -144,6 +175,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(&mut stream.inner).poll_shutdown(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

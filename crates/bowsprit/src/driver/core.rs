@@ -6,7 +6,7 @@ use std::{
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, Closed, Connection, Event, Message, MessageRef, SendError,
+    CloseCode, CloseError, Closed, Connection, Event, Message, MessageRef, Prepared, SendError,
     State as Phase,
 };
 
@@ -106,22 +106,27 @@ impl Core {
         if self.member.as_ref().is_some_and(Member::is_cut) {
             self.connection.abort();
         }
-        match self.member.as_ref().and_then(Member::shutdown_code) {
-            // Refused where the closing has begun already, which is as good.
-            Some(code) => drop(self.close(code, "")),
-            None => self.take_orders_of_handles(false),
+        let Some(code) = self.member.as_ref().and_then(Member::shutdown_code) else {
+            return self.take_orders_of_handles(false);
+        };
+        if let Some(grace) = self.member.as_ref().and_then(Member::shutdown_grace) {
+            self.connection.set_close_timeout(grace);
         }
+        // Refused where the closing has begun already, which is as good.
+        let _ = self.close(code, "");
     }
 
     /// Starts the closing handshake behind what handles have queued, which could not be sent later.
     pub(crate) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), CloseError> {
-        self.take_orders_of_handles(true);
+        // Refused: the connection goes on, and its limits hold.
+        let closes = code.can_be_sent();
+        self.take_orders_of_handles(closes);
         self.connection.close(code, reason)
     }
 
     fn take_orders_of_handles(&mut self, closes: bool) {
         let Some(link) = &self.link else { return };
-        if !link.take_dirty() && !self.orders_wait {
+        if !link.take_dirty() && !self.orders_wait && !closes {
             return;
         }
         if link.is_terminated() {
@@ -130,9 +135,13 @@ impl Core {
         // The deadline of the closing runs once the close frame is queued: it must not wait in the
         // link for a peer that does not read.
         let closes = closes || link.state() == State::Closing;
+        if closes {
+            // What handles were told is queued must not be lost to what else was queued meanwhile.
+            self.connection.lift_send_limit();
+        }
         let (id, connection) = (self.id, &mut self.connection);
         self.orders_wait = false;
-        link.take_orders(|order| {
+        link.take_orders(closes, |order| {
             let has_room = closes || connection.queued_bytes() <= ORDER_ROOM;
             let taken = has_room && give_order(id, connection, order);
             self.orders_wait = !taken;
@@ -151,6 +160,13 @@ impl Core {
     pub(crate) fn send_shared(&mut self, message: Message) -> Result<(), SendError> {
         log::message(self.id, Direction::Sent, message.kind(), message.as_bytes());
         self.connection.send_shared(message)
+    }
+
+    /// As [`send`](Self::send), of a message that was framed before.
+    pub(crate) fn send_prepared(&mut self, message: &Prepared) -> Result<(), SendError> {
+        let plain = message.message();
+        log::message(self.id, Direction::Sent, plain.kind(), plain.as_bytes());
+        self.connection.send_prepared(message)
     }
 
     /// Consumes some of `input` and returns the next event in it.
@@ -215,6 +231,11 @@ fn give_order(id: ConnectionId, connection: &mut Connection, order: &Order) -> b
         Order::Send(message) => {
             log::message(id, Direction::Sent, message.kind(), message.as_bytes());
             connection.send_shared(message.clone())
+        }
+        Order::SendPrepared(message) => {
+            let plain = message.message();
+            log::message(id, Direction::Sent, plain.kind(), plain.as_bytes());
+            connection.send_prepared(message)
         }
         Order::Ping(payload) => connection.ping(payload),
         Order::Close(frame) => {

@@ -49,6 +49,30 @@ async fn a_handle_is_refused_when_too_much_waits_and_queues_nothing_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_close_loses_nothing_that_a_handle_was_told_is_queued() {
+    let (mut client, mut server) = pair().await;
+    let handle = client.handle();
+    let mut queued = 0;
+    while handle.send(text(100 * KIB)).is_ok() {
+        queued += 1;
+    }
+    // Beside them the connection has messages of its own: together more than the limit.
+    let mut fed = 0;
+    while polled(3, client.feed(vec![0; 90 * KIB])).await.is_some() {
+        fed += 1;
+    }
+    assert!(fed > 1, "{fed}");
+    assert!(handle.buffered_bytes() > 1024 * KIB);
+    let closing = client.close(CloseCode::GOING_AWAY, "");
+    let (received, closed) = tokio::join!(drain(&mut server), within(closing));
+    assert!(closed.expect("a clean end").is_clean());
+    let texts = received
+        .iter()
+        .filter(|message| message.as_text().is_some());
+    assert_eq!((texts.count(), received.len()), (queued, queued + fed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_message_of_any_size_fits_an_empty_queue() {
     let mut large = Config::server();
     large.limits.message = 4 << 20;

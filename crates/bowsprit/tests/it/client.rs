@@ -534,7 +534,8 @@ fn panics_of_a_handler_leave_the_background_thread_alone() {
     let panicking = Handlers::new().on_open(|_| panic!("on purpose"));
     let request = client.request(&uri).expect("a URI").handler(panicking);
     let closed = wait(request.start().closed());
-    assert_eq!(closed.cause, Some(Cause::Aborted));
+    assert!(closed.is_clean(), "{closed}");
+    assert_eq!(closed.local_code(), CloseCode::INTERNAL_ERROR);
 
     let (handlers, mut log) = log();
     client

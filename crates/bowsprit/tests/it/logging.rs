@@ -2,15 +2,16 @@
 
 use std::{
     fmt::{Debug, Write as _},
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use bowsprit::{Client, CloseCode, Config, Server, ServerTls, accept};
 use tokio::io::duplex;
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Dispatch, Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
+    subscriber::DefaultGuard,
 };
 
 use super::support::{Echo, log, run, within};
@@ -54,6 +55,16 @@ impl Subscriber for Channels {
 }
 
 impl Channels {
+    /// Listens on this thread until the guard is dropped.
+    ///
+    /// A second subscriber stays for good: where there is one alone, `tracing` asks only the thread that
+    /// first comes by an event whether anybody listens to it, and that may be another test's.
+    fn listen(&self) -> DefaultGuard {
+        static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Channels::default()));
+        LazyLock::force(&OTHER);
+        tracing::subscriber::set_default(self.clone())
+    }
+
     fn expect(&self, target: &str, part: &str) {
         let lines = self.lines.lock().expect("no panic");
         let found = lines.iter().any(|line| {
@@ -68,7 +79,7 @@ impl Channels {
 #[tokio::test]
 async fn tells_each_channel_what_belongs_to_it() {
     let channels = Channels::default();
-    let _guard = tracing::subscriber::set_default(channels.clone());
+    let _guard = channels.listen();
 
     let (near, far) = duplex(4096);
     let request = Client::new().request("ws://in.memory/chat").expect("a URI");
@@ -101,7 +112,7 @@ async fn tells_each_channel_what_belongs_to_it() {
 #[tokio::test]
 async fn tells_of_what_did_not_open_and_of_shutdowns() {
     let channels = Channels::default();
-    let _guard = tracing::subscriber::set_default(channels.clone());
+    let _guard = channels.listen();
 
     let (handlers, mut failed) = log();
     let client = Client::builder().handlers(handlers).build();
@@ -140,4 +151,20 @@ async fn tells_of_what_did_not_open_and_of_shutdowns() {
     let deadline = std::time::Duration::from_secs(1);
     server.shutdown(CloseCode::GOING_AWAY, deadline).await;
     channels.expect("bowsprit::access::endpoint", "connections=0 code=1001");
+}
+
+#[tokio::test]
+async fn the_query_of_a_uri_is_not_told() {
+    let channels = Channels::default();
+    let _guard = channels.listen();
+    let (near, far) = duplex(4096);
+    let request = Client::new()
+        .request("ws://in.memory/chat?token=secret")
+        .expect("a URI");
+    let (client, server) = tokio::join!(request.connect_on(near), accept(far, Config::server()));
+    client.expect("a client");
+    server.expect("a server");
+    channels.expect("bowsprit::access::connect", "ws://in.memory/chat");
+    let lines = channels.lines.lock().expect("no panic").join("\n");
+    assert!(!lines.contains("secret"), "{lines}");
 }

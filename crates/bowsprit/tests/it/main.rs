@@ -1,11 +1,17 @@
 //! Clients and servers over sockets and in memory.
 
+mod accepting;
+mod admission;
 mod backpressure;
+mod broadcast;
 mod cancel_safety;
 mod client;
+mod compression;
 mod failures;
 mod handles;
 mod logging;
+mod origins;
+mod requests;
 mod server;
 mod shutdown;
 mod split;

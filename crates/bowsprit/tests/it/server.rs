@@ -1,18 +1,32 @@
 //! The server endpoint: whom it lets in, and that one connection's trouble is its own.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    io,
+    panic::resume_unwind,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    task::{self, Poll},
+    time::Duration,
+};
 
 use bowsprit::{
     AcceptError, Client, CloseCode, Config, Context, Error, Handler, Handlers, Message, MessageRef,
     Server, Stage, accept,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+    io::{
+        AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
+    },
     time::Instant,
 };
 
 use super::support::{
-    Echo, REQUEST, Running, TEXT, ask, echo, masked, read_frame, read_head, run, within,
+    CLOSE, Echo, REQUEST, Running, TEXT, ask, closing, echo, masked, read_frame, read_head, run,
+    within,
 };
 
 /// The server still does what it is for.
@@ -98,18 +112,108 @@ async fn a_handler_that_panics_takes_only_its_connection_with_it() {
     let mut ws = within(bowsprit::connect(&server.uri))
         .await
         .expect("a connection");
-    ws.send("panic").await.expect("open");
-    within(ws.recv()).await.expect_err("no close frame");
-    assert_eq!(
-        ws.close_info().expect("an end").remote_code(),
-        CloseCode::ABNORMAL
-    );
+    ws.feed("before it").await.expect("open");
+    ws.feed("panic").await.expect("open");
+    ws.send("not heard any more").await.expect("open");
+    let answer = within(ws.recv()).await.expect("no error");
+    assert_eq!(answer, Some(Message::from("before it")));
+    assert_eq!(within(ws.recv()).await, Ok(None));
+    let closed = ws.close_info().expect("an end");
+    assert!(closed.is_clean(), "{closed}");
+    assert_eq!(closed.remote_code(), CloseCode::INTERNAL_ERROR);
     other.send("still here").await.expect("open");
     assert_eq!(
         within(other.recv()).await,
         Ok(Some(Message::from("still here")))
     );
     assert_serves(&server).await;
+}
+
+/// Panics as soon as it can, without a word in the output of the tests.
+struct PanicsIn(&'static str);
+
+impl PanicsIn {
+    fn panic_in(&self, place: &str) {
+        if self.0 == place {
+            resume_unwind(Box::new(()));
+        }
+    }
+}
+
+impl Handler for PanicsIn {
+    fn on_open(&mut self, _: &mut Context<'_>) {
+        self.panic_in("on_open");
+    }
+
+    fn on_message(&mut self, _: &mut Context<'_>, _: MessageRef<'_>) {
+        self.panic_in("on_message");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_in_the_read_of_a_panic_is_not_lost() {
+    for place in ["on_open", "on_message"] {
+        let server = Server::builder().build();
+        let (near, mut far) = duplex(4096);
+        tokio::spawn(async move { server.serve_on(near, None, |_| PanicsIn(place)).await });
+        let request = format!("{REQUEST}\r\n").into_bytes();
+        let close = masked(CLOSE, &closing(1000, ""));
+        let all = [request, masked(TEXT, b"x"), close].concat();
+        far.write_all(&all).await.expect("a write");
+        read_head(&mut far).await;
+        let start = Instant::now();
+        let close = read_frame(&mut far).await;
+        assert_eq!(close, Some((CLOSE, closing(1011, ""))), "{place}");
+        assert_eq!(read_frame(&mut far).await, None);
+        // Without the peer's close frame it would wait for it, for five seconds.
+        assert!(start.elapsed() < Duration::from_secs(2), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_transport_that_panics_ends_its_session() {
+    let server = Server::builder().build();
+    let (near, far) = duplex(4096);
+    let armed = Arc::new(AtomicBool::new(false));
+    let io = PanicsWhenRead(near, Arc::clone(&armed));
+    let session = tokio::spawn(async move { server.serve_on(io, None, |_| Panics).await.is_ok() });
+    let mut far = ask(far).await;
+    armed.store(true, Ordering::SeqCst);
+    far.write_all(&masked(TEXT, b"x")).await.expect("a write");
+    assert!(within(session).await.expect_err("a panic").is_panic());
+}
+
+struct PanicsWhenRead(DuplexStream, Arc<AtomicBool>);
+
+impl AsyncRead for PanicsWhenRead {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.1.load(Ordering::SeqCst) {
+            resume_unwind(Box::new(()));
+        }
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for PanicsWhenRead {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! Shutting endpoints down: everyone is told, and nobody is waited for longer than the deadline.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use bowsprit::{
-    Cause, Client, CloseCode, Config, ConnectError, Error, Handlers, Message, Server, State,
+    Cause, Client, CloseCode, Config, ConnectError, Error, Handle, Handlers, Message, SendError,
+    Server, State,
 };
-use tokio::{io::AsyncReadExt as _, time::Instant};
+use tokio::time::Instant;
 
 use super::support::{
-    CLOSE, Log, TEXT, answer, ask, closing, echo, listen, log, read_frame, run, settle, within,
+    CLOSE, Log, TEXT, answer, ask, closing, echo, listen, log, read_frame, read_head, run, settle,
+    within,
 };
 
 const LONG: Duration = Duration::from_secs(50);
@@ -324,19 +326,24 @@ async fn a_server_closes_the_connections_that_its_futures_own() {
 }
 
 #[tokio::test]
-async fn a_server_gives_up_those_still_shaking_hands() {
+async fn a_server_tells_those_still_shaking_hands() {
     let server = echo().await;
     let mut silent = server.bare().await;
     // The connection is in the server's hands once a later one was served.
     let mut later = ask(server.bare().await).await;
     let control = server.server.clone();
     let shutdown = tokio::spawn(async move { control.shutdown(CloseCode::GOING_AWAY, LONG).await });
-    assert_eq!(within(silent.read(&mut [0])).await.expect("an end"), 0);
+    let head = read_head(&mut silent).await;
+    assert!(
+        head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
+        "{head}"
+    );
+    assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
     assert_eq!(
         read_frame(&mut later).await,
         Some((CLOSE, closing(1001, "")))
     );
-    drop(later);
+    drop((silent, later));
     assert_eq!(within(shutdown).await.expect("no panic"), 0);
     within(server.serving)
         .await
@@ -355,4 +362,65 @@ async fn dropping_the_future_that_serves_leaves_open_connections_alone() {
         .await
         .expect("a write");
     assert_eq!(read_frame(&mut tcp).await, Some((TEXT, b"ahoy".to_vec())));
+}
+
+#[tokio::test]
+async fn the_port_is_free_when_a_shutdown_returns() {
+    let server = echo().await;
+    let address = server.address();
+    settle().await;
+    within(server.server.shutdown(CloseCode::GOING_AWAY, LONG)).await;
+    let again = Server::builder().bind(address).await;
+    assert!(again.is_ok(), "{:?}", again.err());
+}
+
+/// Sends from a thread of its own until it may not, and tells how many messages were taken.
+fn send_until_refused(handle: Handle) -> thread::JoinHandle<usize> {
+    thread::spawn(move || {
+        let mut taken = 0;
+        loop {
+            match handle.send(taken.to_string()) {
+                Ok(()) => taken += 1,
+                Err(SendError::Full) => thread::yield_now(),
+                Err(_) => return taken,
+            }
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_handle_was_told_is_queued_arrives_whoever_closes_meanwhile() {
+    for by_handle in [true, false].repeat(10) {
+        let (opened, mut handles) = tokio::sync::mpsc::unbounded_channel();
+        let handlers = Handlers::new().on_open(move |cx| drop(opened.send(cx.handle())));
+        let server = run(Server::builder(), move || handlers.clone()).await;
+        let mut ws = within(bowsprit::connect(&server.uri))
+            .await
+            .expect("a connection");
+        let handle = within(handles.recv()).await.expect("a handle");
+        let sender = send_until_refused(handle.clone());
+        let control = server.server.clone();
+        let closing = tokio::spawn(async move {
+            // In the midst of it all.
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            if by_handle {
+                handle.close(CloseCode::NORMAL, "").expect("open");
+            } else {
+                assert_eq!(control.shutdown(CloseCode::GOING_AWAY, LONG).await, 0);
+            }
+        });
+        let mut received = 0;
+        while within(ws.recv()).await.expect("a clean end").is_some() {
+            received += 1;
+        }
+        within(closing).await.expect("no panic");
+        let taken = tokio::task::spawn_blocking(|| sender.join())
+            .await
+            .expect("no panic");
+        assert_eq!(
+            taken.expect("no panic"),
+            received,
+            "closed by a handle: {by_handle}"
+        );
+    }
 }

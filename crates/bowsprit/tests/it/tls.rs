@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bowsprit::{ServerTls, Stream, Tls, TlsError, TlsErrorKind, TlsStream, proto::Host};
+use bowsprit::{Client, ServerTls, Stream, Tls, TlsError, TlsErrorKind, TlsStream, proto::Host};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +15,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{self, HandshakeKind, ServerConfig, crypto::ring};
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
+
+use super::support::{CLOSE, answer, closing, frame, within};
 
 fn domain(name: &str) -> Host {
     Host::Domain(name.to_owned())
@@ -709,6 +711,42 @@ async fn an_end_without_close_notify_reads_as_the_end() {
     echoes(&mut client, &mut server).await;
     drop(server);
     assert_eq!(client.read(&mut [0; 1]).await.expect("an end"), 0);
+}
+
+/// Both faces of a client take leave of TLS, too: some servers report anything else as an attack.
+#[tokio::test]
+async fn a_client_ends_with_close_notify() {
+    let ca = Ca::new("Harbour CA");
+    for with_handler in [true, false] {
+        let (listener, addr) = listen().await;
+        let acceptor = other_config(&ca, rustls::DEFAULT_VERSIONS, &[b"http/1.1"]);
+        let server = tokio::spawn(async move {
+            let (tcp, _) = listener.accept().await.expect("a client");
+            let tls = acceptor.accept(tcp).await;
+            let mut tls = answer(tls.expect("TLS")).await;
+            tls.write_all(&frame(CLOSE, &closing(1000, "")))
+                .await
+                .expect("a write");
+            // Rustls says UnexpectedEof to an end without close_notify.
+            let mut rest = Vec::new();
+            let end = tls.read_to_end(&mut rest).await.map(drop);
+            tls.shutdown().await.map(|()| end)
+        });
+        let client = Client::builder().tls(trusting(&ca.pem)).build();
+        let uri = format!("wss://localhost:{}/", addr.port());
+        let request = client.request(&uri).expect("a URI");
+        if with_handler {
+            within(request.start().closed()).await;
+        } else {
+            let mut ws = within(request.connect()).await.expect("a connection");
+            assert_eq!(within(ws.recv()).await, Ok(None));
+        }
+        let ended = within(server)
+            .await
+            .expect("no panic")
+            .expect("a close_notify");
+        ended.expect("an end that was announced");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,244 @@
+//! One message to many connections, none of which can hold up the others.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    task::Waker,
+};
+
+use bowsprit_proto::{CloseCode, Prepared, SendError};
+
+use crate::{ConnectionId, Handle};
+
+/// What a broadcast does about a connection for which `limits.send_buffer` bytes wait already.
+///
+/// ```
+/// use bowsprit::{CloseCode, SlowReader};
+///
+/// let policy = SlowReader::Close(CloseCode::TRY_AGAIN_LATER);
+/// assert_ne!(policy, SlowReader::default());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowReader {
+    /// It does not get the message, and [`Delivery::slow`] has its handle.
+    #[default]
+    Report,
+    /// It does not get the message, and is only counted.
+    Skip,
+    /// It does not get the message, and is closed with this code, or with 1013 where the code may not be
+    /// sent, within `timeouts.close`.
+    Close(CloseCode),
+}
+
+/// What became of a broadcast.
+///
+/// ```
+/// use bowsprit::{Hub, SlowReader};
+///
+/// let delivery = Hub::new().broadcast("nobody is there", SlowReader::Skip);
+/// assert_eq!(delivery.queued, 0);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// For how many connections the message was queued.
+    pub queued: usize,
+    /// How many had no room for it.
+    pub full: usize,
+    /// How many were not open.
+    pub not_open: usize,
+    /// Those that had no room, with [`SlowReader::Report`].
+    pub slow: Vec<Handle>,
+}
+
+/// Queues one message for each of these connections. Never waits.
+///
+/// It is framed once, and compressed once for each window that connections agreed on. Payloads from
+/// 1 KiB on are shared rather than copied. The limits of each connection hold: one that does not read
+/// costs at most its `limits.send_buffer`, and the others nothing.
+///
+/// ```
+/// use bowsprit::{Handle, SlowReader, broadcast};
+///
+/// fn tell_all(guests: &[Handle]) {
+///     let delivery = broadcast(guests, "hello", SlowReader::Report);
+///     for handle in delivery.slow {
+///         println!("{:?} is behind by {} bytes", handle.id(), handle.buffered_bytes());
+///     }
+/// }
+/// ```
+pub fn broadcast<'h>(
+    handles: impl IntoIterator<Item = &'h Handle>,
+    message: impl Into<Prepared>,
+    slow: SlowReader,
+) -> Delivery {
+    queue_for_all(handles, &message.into()).finish(slow)
+}
+
+/// A broadcast whose connections have not been woken yet.
+struct Queued {
+    delivery: Delivery,
+    tasks: Vec<Waker>,
+}
+
+fn queue_for_all<'h>(handles: impl IntoIterator<Item = &'h Handle>, message: &Prepared) -> Queued {
+    let mut delivery = Delivery::default();
+    let mut tasks = Vec::new();
+    for handle in handles {
+        match handle.queue_prepared(message) {
+            Ok(task) => {
+                delivery.queued += 1;
+                tasks.extend(task);
+            }
+            Err(SendError::Full) => {
+                delivery.full += 1;
+                delivery.slow.push(handle.clone());
+            }
+            Err(_) => delivery.not_open += 1,
+        }
+    }
+    Queued { delivery, tasks }
+}
+
+impl Queued {
+    /// Wakes whoever has something to write. The caller holds no lock: a task may run at once.
+    fn finish(self, slow: SlowReader) -> Delivery {
+        let Self {
+            mut delivery,
+            tasks,
+        } = self;
+        tasks.into_iter().for_each(Waker::wake);
+        if slow != SlowReader::Report {
+            for handle in mem::take(&mut delivery.slow) {
+                if let SlowReader::Close(code) = slow {
+                    let code = if code.can_be_sent() {
+                        code
+                    } else {
+                        CloseCode::TRY_AGAIN_LATER
+                    };
+                    // Refused where the closing has begun, which is as good.
+                    let _ = handle.close(code, "");
+                }
+            }
+        }
+        delivery
+    }
+}
+
+/// A set of connections to broadcast to: a room, a topic, or all of a server's. Clones are the same set.
+///
+/// ```
+/// use bowsprit::{Context, Handler, Hub, Membership, MessageRef, Message, SlowReader};
+///
+/// struct Guest {
+///     room: Hub,
+///     /// Leaves the room when the connection ends.
+///     membership: Option<Membership>,
+/// }
+///
+/// impl Handler for Guest {
+///     fn on_open(&mut self, cx: &mut Context<'_>) {
+///         self.membership = Some(self.room.join(&cx.handle()));
+///     }
+///
+///     fn on_message(&mut self, _: &mut Context<'_>, message: MessageRef<'_>) {
+///         self.room.broadcast(Message::from(message), SlowReader::Skip);
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Hub {
+    members: Arc<Members>,
+}
+
+type Members = RwLock<HashMap<ConnectionId, Handle>>;
+
+/// A place in a [`Hub`], given up when dropped.
+///
+/// It does not keep its connection alive, nor end with it.
+///
+/// ```
+/// use bowsprit::{Handle, Hub};
+///
+/// fn come_and_go(room: &Hub, guest: &Handle) {
+///     let membership = room.join(guest);
+///     assert_eq!(room.len(), 1);
+///     drop(membership);
+///     assert!(room.is_empty());
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it leaves the hub at once"]
+pub struct Membership {
+    members: Arc<Members>,
+    id: ConnectionId,
+}
+
+impl Hub {
+    /// A set without members.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a connection. One that joins twice is in once, and leaves with either place.
+    pub fn join(&self, handle: &Handle) -> Membership {
+        let id = handle.id();
+        write(&self.members).insert(id, handle.clone());
+        Membership {
+            members: self.members.clone(),
+            id,
+        }
+    }
+
+    /// Queues one message for every member, as [`broadcast`] does.
+    pub fn broadcast(&self, message: impl Into<Prepared>, slow: SlowReader) -> Delivery {
+        let queued = queue_for_all(read(&self.members).values(), &message.into());
+        queued.finish(slow)
+    }
+
+    /// Queues one message for every member but one: the sender, mostly.
+    pub fn broadcast_except(
+        &self,
+        except: ConnectionId,
+        message: impl Into<Prepared>,
+        slow: SlowReader,
+    ) -> Delivery {
+        let is_other = |handle: &&Handle| handle.id() != except;
+        let queued = queue_for_all(
+            read(&self.members).values().filter(is_other),
+            &message.into(),
+        );
+        queued.finish(slow)
+    }
+
+    /// The members, in no order.
+    pub fn handles(&self) -> Vec<Handle> {
+        read(&self.members).values().cloned().collect()
+    }
+
+    /// The number of members.
+    pub fn len(&self) -> usize {
+        read(&self.members).len()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        write(&self.members).remove(&self.id);
+    }
+}
+
+fn read(members: &Members) -> RwLockReadGuard<'_, HashMap<ConnectionId, Handle>> {
+    members.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(members: &Members) -> RwLockWriteGuard<'_, HashMap<ConnectionId, Handle>> {
+    members.write().unwrap_or_else(PoisonError::into_inner)
+}

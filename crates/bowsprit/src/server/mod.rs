@@ -1,0 +1,415 @@
+//! The server endpoint: accepts connections, runs a handler for each, and shuts down gracefully.
+
+mod builder;
+mod handshake;
+mod limits;
+mod listener;
+mod origin;
+mod queue;
+mod request;
+mod shared;
+
+use std::{
+    future::ready,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bowsprit_proto::{CloseCode, Config};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::{
+    builder::Settings,
+    handshake::{Terms, Visit, open_by},
+    queue::Queue,
+    shared::{Face, Shared},
+};
+use crate::{
+    AcceptError, ConnectionId, ConnectionInfo, Error, Handler, Stream, WebSocket,
+    open::Opened,
+    roster::{Member, Roster},
+    session::Session,
+    websocket::whole_messages,
+};
+
+pub(crate) use self::limits::Slot;
+pub use self::{
+    builder::{ServerBuilder, ServerDefaults},
+    listener::Listener,
+    request::HttpRequest,
+};
+
+/// Shakes hands as a server over a transport of the caller's own: any path, same-host origins.
+///
+/// [`Server::accept_on`] does the same with the settings and the shutdown of a server.
+///
+/// # Errors
+///
+/// When the request is not a valid upgrade (it was answered then) or `timeouts.open` is over.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the transport.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use bowsprit::{Client, Config};
+///
+/// let (near, far) = tokio::io::duplex(4096);
+/// let request = Client::new().request("ws://in.memory/")?;
+/// let (client, server) = tokio::join!(request.connect_on(near), bowsprit::accept(far, Config::server()));
+/// let (mut client, mut server) = (client?, server?);
+/// client.send("hello").await?;
+/// assert_eq!(server.recv().await?.expect("a message").as_text(), Some("hello"));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    config: Config,
+) -> Result<WebSocket<S>, AcceptError> {
+    let opened = open_alone(io, whole_messages(Arc::new(config))).await?;
+    Ok(WebSocket::new(opened, ConnectionId::next(), None, None))
+}
+
+/// An opening handshake without an endpoint.
+pub(crate) async fn open_alone<S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    config: Arc<Config>,
+) -> Result<Opened<S>, AcceptError> {
+    let visit = Visit {
+        terms: &Terms::default(),
+        deadline: open_by(&config),
+        config,
+        slots: None,
+        peer: None,
+        tls: None,
+    };
+    Ok(visit.open(io, None, ready(Some(()))).await?.opened)
+}
+
+/// The server endpoint: a listener and the settings of its connections. Clones are the same endpoint.
+///
+/// Its connections run in tasks of their own, with a future ([`serve`](Self::serve)) or a [`Handler`]
+/// ([`serve_handlers`](Self::serve_handlers)) for each. Or [`accept`](Self::accept) hands them out one
+/// after the other, to be run wherever the program likes.
+///
+/// ```no_run
+/// # async fn f() -> std::io::Result<()> {
+/// use bowsprit::{CloseCode, Server};
+/// use std::time::Duration;
+///
+/// let server = Server::builder().bind("127.0.0.1:9002").await?;
+/// let control = server.clone();
+/// tokio::spawn(async move {
+///     tokio::signal::ctrl_c().await.ok();
+///     control.shutdown(CloseCode::GOING_AWAY, Duration::from_secs(5)).await;
+/// });
+/// server
+///     .serve(|mut ws| async move {
+///         while let Some(message) = ws.recv().await? {
+///             // One write for each batch of reads; `send` would write every answer by itself.
+///             ws.feed(message).await?;
+///         }
+///         Ok(())
+///     })
+///     .await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    /// Gone after a shutdown: new clients are refused rather than left waiting.
+    listener: Mutex<Option<Arc<Listener>>>,
+    #[cfg(unix)]
+    file: Mutex<Option<listener::SocketFile>>,
+    /// Begun by the first call of `accept`.
+    queue: Mutex<Option<Queue>>,
+}
+
+impl Server {
+    /// Starts from the default settings.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    /// The address that the server listens on, with the port that the system chose.
+    ///
+    /// # Errors
+    ///
+    /// When it does not listen, as after a shutdown (`NotConnected`), or on a Unix socket (`Unsupported`),
+    /// or when the system has forgotten it.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.listener()?.local_addr()
+    }
+
+    /// Changes what later connections start from. Those that exist keep theirs.
+    pub fn set_defaults(&self, change: impl FnOnce(&mut ServerDefaults)) {
+        let mut settings = self.inner.shared.settings();
+        let mut defaults = settings.defaults.clone();
+        change(&mut defaults);
+        *settings = Settings::new(defaults);
+    }
+
+    /// Runs `f` for each connection, in a task of its own, until a shutdown.
+    ///
+    /// A connection whose opening handshake fails is answered and never reaches `f`.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not listen, or its socket does not. What else keeps it from accepting, such as
+    /// a lack of descriptors or memory, is waited out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops accepting; open connections run on.
+    pub async fn serve<F, Fut>(&self, f: F) -> io::Result<()>
+    where
+        F: Fn(WebSocket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Error>> + Send,
+    {
+        let f = Arc::new(f);
+        self.serve_all(Face::Messages, move |id, opened, member, roster| {
+            let f = f.clone();
+            async move {
+                let ws = WebSocket::new(opened, id, None, Some(member));
+                tokio::select! {
+                    // How it ended is the owner's to report.
+                    _ = f(ws) => {}
+                    () = roster.cut() => {}
+                }
+            }
+        })
+        .await
+    }
+
+    /// Runs each connection with a handler of its own, which `factory` makes, until a shutdown.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_handlers<H: Handler>(
+        &self,
+        factory: impl Fn(&Arc<ConnectionInfo>) -> H + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        let factory = Arc::new(factory);
+        self.serve_all(Face::Handler, move |id, opened, member, _| {
+            let (driver, info, early) = opened.into_driver(id, None, Some(member));
+            let handler = factory(&info);
+            Session::new(driver, handler, info, early)
+        })
+        .await
+    }
+
+    /// Waits for the next connection that is open.
+    ///
+    /// The first call starts a task in the background that accepts from then on, until the last clone of
+    /// the server is dropped. Handshakes run side by side: a slow one delays no other. At most 64 open
+    /// connections wait to be taken; further clients wait for their answer, and get a 503 when
+    /// `timeouts.open` is over.
+    ///
+    /// ```no_run
+    /// # async fn f() -> std::io::Result<()> {
+    /// let server = bowsprit::Server::builder().bind("127.0.0.1:9002").await?;
+    /// loop {
+    ///     let mut ws = server.accept().await?;
+    ///     tokio::spawn(async move {
+    ///         while let Some(message) = ws.recv().await? {
+    ///             ws.feed(message).await?;
+    ///         }
+    ///         Ok::<_, bowsprit::Error>(())
+    ///     });
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` after a shutdown, which closes those that nobody has taken, and for a server that
+    /// does not listen. Else as [`serve`](Self::serve).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: the next call gets the connection.
+    pub async fn accept(&self) -> io::Result<WebSocket> {
+        let opened = self.inner.queue()?;
+        let next = tokio::select! {
+            biased;
+            () = self.inner.shared.roster.shutdown_begun() => None,
+            next = opened.next() => next,
+        };
+        next.unwrap_or_else(|| Err(io::ErrorKind::NotConnected.into()))
+    }
+
+    /// Shakes hands with a client over a stream of the caller's own, which may be anything.
+    ///
+    /// All settings of the server hold but TLS, which is the caller's; `peer` is who counts against
+    /// `max_per_address`, and what `validate` sees. A shutdown closes the connection as soon as its owner
+    /// polls it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use bowsprit::{Client, Server};
+    ///
+    /// let server = Server::builder().subprotocols(["chat"])?.build();
+    /// let (near, far) = tokio::io::duplex(4096);
+    /// let request = Client::new().request("ws://in.memory/")?.subprotocol("chat")?;
+    /// let (client, accepted) = tokio::join!(request.connect_on(near), server.accept_on(far, None));
+    /// assert_eq!((client?.subprotocol(), accepted?.subprotocol()), (Some("chat"), Some("chat")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the client is not let in; it was told why, as far as it takes an answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stream.
+    pub async fn accept_on<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: S,
+        peer: Option<SocketAddr>,
+    ) -> Result<WebSocket<S>, AcceptError> {
+        let (id, opened, member) = self.open_on(io, peer, Face::Messages).await?;
+        Ok(WebSocket::new(opened, id, None, Some(member)))
+    }
+
+    /// Runs a connection over a stream of the caller's own with a handler, to its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept_on`](Self::accept_on). How an open connection ends is told to the handler.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stream.
+    pub async fn serve_on<S, H>(
+        &self,
+        io: S,
+        peer: Option<SocketAddr>,
+        factory: impl FnOnce(&Arc<ConnectionInfo>) -> H,
+    ) -> Result<(), AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        H: Handler,
+    {
+        let (id, opened, member) = self.open_on(io, peer, Face::Handler).await?;
+        let (driver, info, early) = opened.into_driver(id, None, Some(member));
+        let handler = factory(&info);
+        Session::new(driver, handler, info, early).await;
+        Ok(())
+    }
+
+    /// Stops accepting, answers clients in their handshake with 503, closes every connection with this
+    /// code behind what is queued for it, waits, and drops what is left at the deadline. Returns how many
+    /// had to be dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// The closing goes on; only the deadline is given up.
+    pub async fn shutdown(&self, code: CloseCode, deadline: Duration) -> usize {
+        let listener = lock(&self.inner.listener).take();
+        let listening = listener.as_ref().map(Arc::downgrade);
+        drop(listener);
+        #[cfg(unix)]
+        drop(lock(&self.inner.file).take());
+        let cut = self.inner.shared.roster.shutdown(code, deadline).await;
+        if let Some(listening) = listening {
+            // The address is free for the next one then. A `serve` that nobody polls is not waited for.
+            let is_free = || listening.strong_count() == 0;
+            let free = self.inner.shared.roster.wait_until(is_free);
+            let _ = tokio::time::timeout(Duration::from_secs(1), free).await;
+        }
+        cut
+    }
+
+    async fn serve_all<Run, Fut>(&self, face: Face, run: Run) -> io::Result<()>
+    where
+        Run: Fn(ConnectionId, Opened<Stream>, Member, Arc<Roster>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send,
+    {
+        let shared = &self.inner.shared;
+        let listener = match self.inner.listener() {
+            Ok(listener) => listener,
+            Err(_) if shared.roster.shutdown_code().is_some() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let run = Arc::new(run);
+        let greet = |stream, peer| {
+            let id = ConnectionId::next();
+            // Refused only after a shutdown, which ends the loop as well.
+            let Some(mut member) = shared.roster.join(id) else {
+                return;
+            };
+            // Boxed: what only the handshake needs is gone once the connection is open.
+            let opening = Box::pin(shared.clone().open(stream, peer, face, ready(Some(()))));
+            let (run, roster) = (run.clone(), shared.roster.clone());
+            tokio::spawn(async move {
+                // The client has been told; nobody else has asked.
+                let Ok(admitted) = opening.await else { return };
+                member.keep(admitted.slot);
+                run(id, admitted.opened, member, roster).await;
+            });
+        };
+        let ended = listener.accept_all(&shared.roster, greet).await;
+        drop(listener);
+        shared.roster.notify();
+        ended
+    }
+
+    async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: S,
+        peer: Option<SocketAddr>,
+        face: Face,
+    ) -> Result<(ConnectionId, Opened<S>, Member), AcceptError> {
+        let shared = &self.inner.shared;
+        let id = ConnectionId::next();
+        let member = shared.roster.join(id);
+        // After a shutdown there is no member; the client is still told so.
+        let admitted = Box::pin(shared.open_on(io, peer, face)).await?;
+        let mut member = member.ok_or(AcceptError::ShuttingDown)?;
+        member.keep(admitted.slot);
+        Ok((id, admitted.opened, member))
+    }
+}
+
+impl Inner {
+    fn listener(&self) -> io::Result<Arc<Listener>> {
+        lock(&self.listener)
+            .clone()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// What was accepted in the background, which begins now if it has not.
+    fn queue(&self) -> io::Result<Arc<queue::OpenedQueue>> {
+        let mut queue = lock(&self.queue);
+        if let Some(queue) = &*queue {
+            return Ok(queue.opened.clone());
+        }
+        let started = queue.insert(Queue::start(self.listener()?, self.shared.clone()));
+        Ok(started.opened.clone())
+    }
+}
+
+/// What is behind these locks is whole between any two statements: a panic breaks nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,126 @@
+//! What a server's connections share, and the way of each of them from a socket to being open.
+
+use std::{
+    future::ready,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use bowsprit_proto::Config;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    builder::Settings,
+    handshake::{Admitted, Terms, Visit, open_by},
+    limits::{Handshakes, Place, Slots},
+    lock,
+};
+use crate::{AcceptError, ServerTls, Stage, Stream, log, roster::Roster};
+
+/// What the tasks of connections hold. They do not keep the endpoint alive.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) terms: Terms,
+    pub(super) settings: Mutex<Settings>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) slots: Arc<Slots>,
+    pub(super) handshakes: Arc<Handshakes>,
+}
+
+/// How a connection is to be run, which its config depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Face {
+    Messages,
+    Handler,
+}
+
+impl Shared {
+    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.settings)
+    }
+
+    fn settings_for(&self, face: Face) -> (Arc<Config>, Option<ServerTls>) {
+        let settings = self.settings();
+        let config = match face {
+            Face::Messages => settings.for_messages.clone(),
+            Face::Handler => settings.for_handlers.clone(),
+        };
+        (config, settings.defaults.tls.clone())
+    }
+
+    /// The handshake of a client over a stream of the caller's own.
+    pub(super) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: S,
+        peer: Option<SocketAddr>,
+        face: Face,
+    ) -> Result<Admitted<S, ()>, AcceptError> {
+        let (config, _) = self.settings_for(face);
+        let place = self.handshakes.enter(&self.roster);
+        let visit = self.visit(config, peer);
+        visit.open(io, Some(place), ready(Some(()))).await
+    }
+
+    /// A client whose handshake begins now.
+    fn visit(&self, config: Arc<Config>, peer: Option<SocketAddr>) -> Visit<'_> {
+        Visit {
+            terms: &self.terms,
+            deadline: open_by(&config),
+            config,
+            slots: Some(&self.slots),
+            peer,
+            tls: None,
+        }
+    }
+
+    /// Everything between an accepted socket and an open connection, all within `timeouts.open`.
+    pub(super) async fn open<R>(
+        self: Arc<Self>,
+        stream: Stream,
+        peer: Option<SocketAddr>,
+        face: Face,
+        room: impl Future<Output = Option<R>>,
+    ) -> Result<Admitted<Stream, R>, AcceptError> {
+        let (config, tls) = self.settings_for(face);
+        let mut place = self.handshakes.enter(&self.roster);
+        let mut visit = self.visit(config, peer);
+        let stream = match (stream, tls) {
+            (Stream::Tcp(tcp), Some(tls)) => {
+                tcp.set_nodelay(visit.config.nodelay)?;
+                encrypt(&tls, tcp, visit.deadline, &mut place)
+                    .await
+                    .inspect_err(|error| log::refused(peer, error))?
+            }
+            (Stream::Tcp(tcp), None) => {
+                tcp.set_nodelay(visit.config.nodelay)?;
+                Stream::Tcp(tcp)
+            }
+            (other, _) => other,
+        };
+        visit.tls = stream.tls_info();
+        visit.open(stream, Some(place), room).await
+    }
+}
+
+/// Without TLS there is no way to tell the client why it is sent away.
+async fn encrypt(
+    tls: &ServerTls,
+    tcp: TcpStream,
+    deadline: Instant,
+    place: &mut Place,
+) -> Result<Stream, AcceptError> {
+    let encrypted = tokio::select! {
+        biased;
+        error = place.lost() => return Err(error),
+        encrypted = timeout_at(deadline, tls.accept(tcp)) => encrypted,
+    };
+    match encrypted {
+        Ok(Ok(stream)) => Ok(Stream::from(stream)),
+        Ok(Err(error)) => Err(AcceptError::Tls(error)),
+        Err(_) => Err(AcceptError::Timeout(Stage::Tls)),
+    }
+}
