@@ -20,6 +20,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = PORT_TEXT)]
     pub(crate) serve: Option<u16>,
 
+    /// Do not offer to compress messages (permessage-deflate)
+    #[arg(long)]
+    pub(crate) no_compress: bool,
+
     /// Trust the certificates in this PEM file as well
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,

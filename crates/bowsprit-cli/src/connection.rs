@@ -143,6 +143,9 @@ impl Connection {
         {
             facts.push(("Subprotocol", escape(subprotocol).into_owned()));
         }
+        if let Some(params) = self.info.as_ref().and_then(|info| info.deflate) {
+            facts.push(("Compression", params.to_string()));
+        }
         match &self.stage {
             Stage::Failed(Failure {
                 answer: Some(answer),

@@ -4,7 +4,7 @@ use std::future;
 use std::io;
 use std::time::Instant;
 
-use bowsprit::{Client, Tls};
+use bowsprit::{Client, Config, Deflate, Tls};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::args::Args;
@@ -77,7 +77,13 @@ fn client(args: &Args) -> Result<Client, String> {
     if args.insecure {
         tls = tls.danger_accept_any_certificate();
     }
-    Client::builder().tls(tls).background().map_err(failed)
+    let mut config = Config::client();
+    if !args.no_compress {
+        // Few connections, and each of them is to show what the server can do.
+        config.deflate = Some(Deflate::dedicated());
+    }
+    let client = Client::builder().config(config).tls(tls);
+    client.background().map_err(failed)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]

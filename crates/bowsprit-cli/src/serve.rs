@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use bowsprit::{
-    CloseCode, Closed, Config, Context, Handle, Handler, Initiator, Message, MessageRef, SendError,
-    Server,
+    CloseCode, Closed, Config, Context, Deflate, Handle, Handler, Initiator, Message, MessageRef,
+    SendError, Server,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -77,6 +77,7 @@ fn bind(port: u16) -> io::Result<(Runtime, Server)> {
     let mut config = Config::server();
     // What this program can receive, it can have echoed.
     config.limits.message = Config::client().limits.message;
+    config.deflate = Some(Deflate::shared());
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let server = runtime.block_on(Server::builder().config(config).bind(address))?;
     Ok((runtime, server))
