@@ -1,16 +1,30 @@
-//! Runs the cases of an Autobahn fuzzing server as its client: `conformance_client ws://127.0.0.1:9001`
+//! Runs the cases of an Autobahn fuzzing server as its client:
+//! `conformance_client URI [--agent NAME] [--ca FILE]`
 #![expect(clippy::print_stderr, reason = "a program for a terminal")]
 
 use std::{env, error::Error};
 
-use bowsprit::{Client, Config, WebSocket};
+use bowsprit::{Client, Config, Deflate, Tls, WebSocket};
 
-const AGENT: &str = "bowsprit";
+const USAGE: &str = "usage: conformance_client URI [--agent NAME] [--ca FILE]";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let base = env::args().nth(1).ok_or("usage: conformance_client URI")?;
-    let client = Client::builder().config(Config::client()).build();
+    let mut arguments = env::args().skip(1);
+    let base = arguments.next().ok_or(USAGE)?;
+    let mut config = Config::client();
+    config.deflate = Some(Deflate::dedicated());
+    let mut client = Client::builder().config(config);
+    let mut agent = "client".to_owned();
+    while let Some(option) = arguments.next() {
+        let value = arguments.next().ok_or(USAGE)?;
+        match option.as_str() {
+            "--agent" => agent = value,
+            "--ca" => client = client.tls(Tls::client().add_ca_file(value)?),
+            _ => return Err(USAGE.into()),
+        }
+    }
+    let client = client.build();
 
     let mut count = connect(&client, &format!("{base}/getCaseCount")).await?;
     let message = count.recv().await?.ok_or("no case count")?;
@@ -19,11 +33,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .ok_or("the case count is no text")?
         .parse()?;
     for case in 1..=cases {
-        let mut ws = connect(
-            &client,
-            &format!("{base}/runCase?case={case}&agent={AGENT}"),
-        )
-        .await?;
+        let uri = format!("{base}/runCase?case={case}&agent={agent}");
+        let mut ws = connect(&client, &uri).await?;
         // Many cases end with a violation, which the report judges.
         while let Ok(Some(message)) = ws.recv().await {
             if ws.feed(message).await.is_err() {
@@ -32,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     eprintln!("{cases} cases");
-    let mut update = connect(&client, &format!("{base}/updateReports?agent={AGENT}")).await?;
+    let mut update = connect(&client, &format!("{base}/updateReports?agent={agent}")).await?;
     while update.recv().await?.is_some() {}
     Ok(())
 }
