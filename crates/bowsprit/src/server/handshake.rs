@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bowsprit_proto::{
@@ -338,18 +338,22 @@ impl Terms {
             }
         }
         if let Some(name) = &self.server_header
-            && !is_signed(accept.headers())
+            && !have(accept.headers(), "Server")
         {
             let _ = accept.header("Server", name);
         }
     }
 
-    /// Every answer says whose it is.
+    /// Every answer says whose it is, and when it was made (RFC 9110 §6.6.1).
     fn sign(&self, response: &mut Response) {
         if let Some(name) = &self.server_header
-            && !is_signed(response.headers())
+            && !have(response.headers(), "Server")
         {
             let _ = response.header("Server", name);
+        }
+        if !have(response.headers(), "Date") {
+            let now = httpdate::fmt_http_date(SystemTime::now());
+            let _ = response.header("Date", &now);
         }
     }
 }
@@ -378,8 +382,8 @@ impl fmt::Debug for Terms {
     }
 }
 
-fn is_signed<'h>(mut headers: impl Iterator<Item = (&'h str, &'h str)>) -> bool {
-    headers.any(|(name, _)| name.eq_ignore_ascii_case("server"))
+fn have<'h>(mut headers: impl Iterator<Item = (&'h str, &'h str)>, name: &str) -> bool {
+    headers.any(|(other, _)| other.eq_ignore_ascii_case(name))
 }
 
 /// An answer that asks the client to come again.

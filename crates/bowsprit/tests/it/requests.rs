@@ -34,7 +34,22 @@ async fn exchange(server: &Running, request: &[u8]) -> String {
     within(tcp.read_to_end(&mut answer))
         .await
         .expect("an answer and the end");
-    String::from_utf8(answer).expect("an answer of text")
+    undated(&answer)
+}
+
+/// The answer without its date, which everything but a 101 has.
+fn undated(answer: &[u8]) -> String {
+    let answer = str::from_utf8(answer).expect("an answer of text");
+    let Some((before, dated)) = answer.split_once("Date: ") else {
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 101 "),
+            "{answer}"
+        );
+        return answer.to_owned();
+    };
+    let (date, after) = dated.split_once("\r\n").expect("the end of a line");
+    httpdate::parse_http_date(date).expect("a date");
+    format!("{before}{after}")
 }
 
 /// The same without a socket, so that time may be virtual; and what the server makes of it.
@@ -47,7 +62,7 @@ async fn exchange_on(server: &Server, request: &str) -> (String, Result<(), Acce
             .await
             .expect("an answer and the end");
         drop(far);
-        String::from_utf8(answer).expect("an answer of text")
+        undated(&answer)
     };
     // What was accepted is dropped at once, so that the transport ends.
     let accepting = async { server.accept_on(near, None).await.map(drop) };
