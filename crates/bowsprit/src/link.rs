@@ -93,10 +93,7 @@ impl Link {
         if !self.begin_closing() {
             return false;
         }
-        let order = Order::Close(frame);
-        inbox.bytes += order.cost();
-        inbox.orders.push_back(order);
-        let task = self.task_to_call(&inbox);
+        let task = self.enqueue(&mut inbox, Order::Close(frame));
         drop(inbox);
         wake(task);
         true
@@ -134,9 +131,14 @@ impl Link {
         if !is_open || !may_queue(inbox.bytes + self.unsent.load(Ordering::Relaxed)) {
             return None;
         }
+        Some(self.enqueue(&mut inbox, order))
+    }
+
+    /// Queues the order; returns the task if it has to be woken.
+    fn enqueue(&self, inbox: &mut Inbox, order: Order) -> Option<Waker> {
         inbox.bytes += order.cost();
         inbox.orders.push_back(order);
-        Some(self.task_to_call(&inbox))
+        self.task_to_call(inbox)
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {

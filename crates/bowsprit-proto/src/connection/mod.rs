@@ -121,9 +121,10 @@ impl Connection {
 
     /// Consumes some of `input` and returns the next thing that it held; `None` once it is used up.
     ///
-    /// Payloads are unmasked in place and lent out of `input`, compressed ones aside: an event borrows the caller's
-    /// buffer, not the connection, so it can be answered while it is held. The connection keeps
-    /// bytes only of a frame or message that is not complete.
+    /// Payloads are unmasked in place and lent out of `input`: an event borrows the caller's buffer, not
+    /// the connection, so it can be answered while it is held. A message that was compressed owns its
+    /// bytes. The connection keeps bytes only of a frame or message that is not complete, and of earlier
+    /// ones as far as context takeover needs them.
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         if input.is_empty() {
             return None;

@@ -158,15 +158,12 @@ impl Core {
 
     /// As [`send`](Self::send), sharing a large payload.
     pub(crate) fn send_shared(&mut self, message: Message) -> Result<(), SendError> {
-        log::message(self.id, Direction::Sent, message.kind(), message.as_bytes());
-        self.connection.send_shared(message)
+        send_shared(self.id, &mut self.connection, message)
     }
 
     /// As [`send`](Self::send), of a message that was framed before.
     pub(crate) fn send_prepared(&mut self, message: &Prepared) -> Result<(), SendError> {
-        let plain = message.message();
-        log::message(self.id, Direction::Sent, plain.kind(), plain.as_bytes());
-        self.connection.send_prepared(message)
+        send_prepared(self.id, &mut self.connection, message)
     }
 
     /// Consumes some of `input` and returns the next event in it.
@@ -225,18 +222,30 @@ const fn seen_by_handles(phase: Phase) -> State {
     }
 }
 
+fn send_shared(
+    id: ConnectionId,
+    connection: &mut Connection,
+    message: Message,
+) -> Result<(), SendError> {
+    log::message(id, Direction::Sent, message.kind(), message.as_bytes());
+    connection.send_shared(message)
+}
+
+fn send_prepared(
+    id: ConnectionId,
+    connection: &mut Connection,
+    message: &Prepared,
+) -> Result<(), SendError> {
+    let plain = message.message();
+    log::message(id, Direction::Sent, plain.kind(), plain.as_bytes());
+    connection.send_prepared(message)
+}
+
 /// Whether the connection took the order; false while there is no room.
 fn give_order(id: ConnectionId, connection: &mut Connection, order: &Order) -> bool {
     let sent = match order {
-        Order::Send(message) => {
-            log::message(id, Direction::Sent, message.kind(), message.as_bytes());
-            connection.send_shared(message.clone())
-        }
-        Order::SendPrepared(message) => {
-            let plain = message.message();
-            log::message(id, Direction::Sent, plain.kind(), plain.as_bytes());
-            connection.send_prepared(message)
-        }
+        Order::Send(message) => send_shared(id, connection, message.clone()),
+        Order::SendPrepared(message) => send_prepared(id, connection, message),
         Order::Ping(payload) => connection.ping(payload),
         Order::Close(frame) => {
             // Refused where the peer was faster, which is as good.

@@ -353,20 +353,9 @@ impl Server {
         };
         let run = Arc::new(run);
         let greet = |stream, peer| {
-            let id = ConnectionId::next();
-            // Refused only after a shutdown, which ends the loop as well.
-            let Some(mut member) = shared.roster.join(id) else {
-                return;
-            };
-            // Boxed: what only the handshake needs is gone once the connection is open.
-            let opening = Box::pin(shared.clone().open(stream, peer, face, ready(Some(()))));
             let (run, roster) = (run.clone(), shared.roster.clone());
-            tokio::spawn(async move {
-                // The client has been told; nobody else has asked.
-                let Ok(admitted) = opening.await else { return };
-                member.keep(admitted.slot);
-                run(id, admitted.opened, member, roster).await;
-            });
+            let run = move |id, opened, member, ()| run(id, opened, member, roster);
+            shared.greet(stream, peer, face, ready(Some(())), run);
         };
         let ended = listener.accept_all(&shared.roster, greet).await;
         drop(listener);

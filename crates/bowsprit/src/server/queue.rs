@@ -17,7 +17,7 @@ use super::{
     Listener,
     shared::{Face, Shared},
 };
-use crate::{CloseCode, ConnectionId, WebSocket, wait::wait_for};
+use crate::{CloseCode, WebSocket, wait::wait_for};
 
 /// How many open connections may wait. The handshakes of the next ones wait for room in front of the
 /// answer, so that a client learns within `timeouts.open` that nobody takes it.
@@ -90,24 +90,15 @@ async fn fill(
     opened: Arc<OpenedQueue>,
 ) {
     let greet = |stream, peer| {
-        let id = ConnectionId::next();
-        // Refused only after a shutdown, which ends the loop as well.
-        let Some(mut member) = shared.roster.join(id) else {
-            return;
-        };
         let sender = sender.clone();
         let rings = Rings(opened.clone());
         let room = async { sender.reserve_owned().await.ok() };
-        let opening = Box::pin(shared.clone().open(stream, peer, Face::Messages, room));
-        tokio::spawn(async move {
-            // Dropped last: what was sent is there then.
+        let run = |id, opened, member, room: mpsc::OwnedPermit<Taken>| async move {
+            // Dropped last, also where the handshake fails: what was sent is there then.
             let _rings = rings;
-            // The client has been told; nobody else has asked.
-            let Ok(admitted) = opening.await else { return };
-            member.keep(admitted.slot);
-            let ws = WebSocket::new(admitted.opened, id, None, Some(member));
-            admitted.room.send(Ok(ws));
-        });
+            room.send(Ok(WebSocket::new(opened, id, None, Some(member))));
+        };
+        shared.greet(stream, peer, Face::Messages, room, run);
     };
     let ended = listener.accept_all(&shared.roster, greet).await;
     drop(listener);

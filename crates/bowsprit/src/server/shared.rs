@@ -19,7 +19,11 @@ use super::{
     limits::{Handshakes, Place, Slots},
     lock,
 };
-use crate::{AcceptError, ServerTls, Stage, Stream, log, roster::Roster};
+use crate::{
+    AcceptError, ConnectionId, ServerTls, Stage, Stream, log,
+    open::Opened,
+    roster::{Member, Roster},
+};
 
 /// What the tasks of connections hold. They do not keep the endpoint alive.
 #[derive(Debug)]
@@ -50,6 +54,33 @@ impl Shared {
             Face::Handler => settings.for_handlers.clone(),
         };
         (config, settings.defaults.tls.clone())
+    }
+
+    /// Opens a connection in a task of its own and lets `run` have it, which ends the task.
+    pub(super) fn greet<R, Fut>(
+        self: &Arc<Self>,
+        stream: Stream,
+        peer: Option<SocketAddr>,
+        face: Face,
+        room: impl Future<Output = Option<R>> + Send + 'static,
+        run: impl FnOnce(ConnectionId, Opened<Stream>, Member, R) -> Fut + Send + 'static,
+    ) where
+        R: Send + 'static,
+        Fut: Future<Output = ()> + Send,
+    {
+        let id = ConnectionId::next();
+        // Refused only after a shutdown, which ends the accepting as well.
+        let Some(mut member) = self.roster.join(id) else {
+            return;
+        };
+        // Boxed: what only the handshake needs is gone once the connection is open.
+        let opening = Box::pin(self.clone().open(stream, peer, face, room));
+        tokio::spawn(async move {
+            // The client has been told; nobody else has asked.
+            let Ok(admitted) = opening.await else { return };
+            member.keep(admitted.slot);
+            run(id, admitted.opened, member, admitted.room).await;
+        });
     }
 
     /// The handshake of a client over a stream of the caller's own.
