@@ -3,6 +3,7 @@
 mod assemble;
 mod incoming;
 mod outgoing;
+mod pieces;
 mod state;
 mod timers;
 
@@ -125,6 +126,7 @@ impl Connection {
     /// the connection, so it can be answered while it is held. A message that was compressed owns its
     /// bytes. The connection keeps bytes only of a frame or message that is not complete, and of earlier
     /// ones as far as context takeover needs them.
+    #[inline]
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         if input.is_empty() {
             return None;
@@ -153,6 +155,11 @@ impl Connection {
                 Some(Event::Failed(error))
             }
         }
+    }
+
+    /// How many bytes of a frame that has begun are still to come: a hint how much to read at once.
+    pub fn missing_bytes(&self) -> u64 {
+        self.incoming.missing()
     }
 
     /// The transport ended: nothing more can come or go.
@@ -195,8 +202,13 @@ impl Connection {
     /// # Errors
     ///
     /// As [`send`](Self::send).
+    #[inline]
     pub fn send_shared(&mut self, message: Message) -> Result<(), SendError> {
-        self.may_send_message(message.as_bytes().len())?;
+        let len = message.as_bytes().len();
+        if len < SHARE_FROM {
+            return self.send(&message);
+        }
+        self.may_send_message(len)?;
         self.outgoing.shared(message);
         Ok(())
     }
@@ -300,13 +312,19 @@ impl Connection {
 
     /// How long the closing handshake may take, in place of `timeouts.close`, unless [`Self::poll_timeout`]
     /// has named its end already.
-    pub const fn set_close_timeout(&mut self, timeout: Duration) {
+    pub fn set_close_timeout(&mut self, timeout: Duration) {
         self.timers.set_close_timeout(timeout);
     }
 
     /// What is to be written, in order, as pieces for one vectored write.
     pub fn transmit(&self) -> impl Iterator<Item = &[u8]> {
         self.outgoing.pieces()
+    }
+
+    /// As [`transmit`](Self::transmit), where it is a single piece, as it is of messages that are not large.
+    #[inline]
+    pub fn transmit_whole(&self) -> Option<&[u8]> {
+        self.outgoing.whole()
     }
 
     /// The first `len` bytes of what [`transmit`](Self::transmit) showed were written.

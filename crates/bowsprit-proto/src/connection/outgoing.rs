@@ -5,11 +5,11 @@ use core::{iter, mem};
 
 use bytes::{Buf, Bytes};
 
-use super::{SHARE_FROM, SHARE_PREPARED_FROM, Shared};
+use super::{SHARE_PREPARED_FROM, Shared};
 use crate::{
     CloseCode, CloseFrame, Kind, Message, MessageRef, Prepared, Role, SendError,
     deflate::Compressor,
-    frame::{FrameHeader, MaskingKey, Opcode, apply_mask},
+    frame::{FrameHeader, MaskingKey, Opcode, append_masked, apply_mask},
 };
 
 /// With more than this queued, one pong is enough: of further ones only the latest is kept until it
@@ -72,12 +72,13 @@ impl Outgoing {
         }
     }
 
+    /// A message that is too large to be copied.
     pub(super) fn shared(&mut self, message: Message) {
         let (opcode, len) = (Opcode::of(message.kind()), message.as_bytes().len());
         if self.compressed(opcode, message.as_bytes()) {
             return;
         }
-        if self.masking_keys.is_some() || len < SHARE_FROM {
+        if self.masking_keys.is_some() {
             return self.frame(true, opcode, message.as_bytes());
         }
         let before = self.buffer.len();
@@ -174,6 +175,12 @@ impl Outgoing {
         self.queued
     }
 
+    #[inline]
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        let has_shared = !self.shared.is_empty();
+        self.buffer.get(self.written..).filter(|_| !has_shared)
+    }
+
     pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = self.written;
         let between = self.shared.iter().flat_map(move |shared| {
@@ -195,7 +202,14 @@ impl Outgoing {
             self.partly_written(len);
         }
         self.up_to_pong = self.up_to_pong.saturating_sub(len);
-        // Before a newer ping is answered, and even if the queue never runs dry.
+        if self.late_pong.is_some() {
+            self.pong_late();
+        }
+    }
+
+    /// Before a newer ping is answered, and even if the queue never runs dry.
+    #[cold]
+    fn pong_late(&mut self) {
         if (self.up_to_pong == 0 || self.queued <= PONG_BACKLOG)
             && let Some(payload) = self.late_pong.take()
         {
@@ -235,10 +249,9 @@ impl Outgoing {
         header.masking_key = self.masking_keys.map(|next_key| next_key());
         self.buffer.reserve(FrameHeader::MAX_LEN + payload.len());
         header.encode(&mut self.buffer);
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(payload);
-        if let Some((key, payload)) = header.masking_key.zip(self.buffer.get_mut(start..)) {
-            apply_mask(payload, key);
+        match header.masking_key {
+            Some(key) => append_masked(&mut self.buffer, payload, key),
+            None => self.buffer.extend_from_slice(payload),
         }
         self.queued += self.buffer.len() - before;
     }
@@ -306,7 +319,9 @@ impl Outgoing {
     fn clear(&mut self) {
         self.up_to_pong = 0;
         self.buffer.clear();
-        self.shared.clear();
+        if !self.shared.is_empty() {
+            self.shared.clear();
+        }
         self.written = 0;
         self.queued = 0;
     }

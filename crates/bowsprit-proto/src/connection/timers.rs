@@ -1,5 +1,6 @@
 //! Keepalive pings and the deadlines of the closing handshake, on a clock that the caller reads.
 
+use alloc::boxed::Box;
 use core::{ops::Add, time::Duration};
 
 use crate::{Config, Stage};
@@ -32,12 +33,19 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct Timers {
     /// What the deadline is for, and when it is over.
     due: Option<(Wait, Timestamp)>,
-    /// The end of the whole closing handshake.
-    close_by: Option<Timestamp>,
-    /// How long it may take, in place of `timeouts.close`.
-    close_timeout: Option<Duration>,
+    /// Boxed: an open connection needs no room for it.
+    closing: Option<Box<Closing>>,
     /// Whether anything came since the flag was last looked at.
     heard: bool,
+}
+
+/// The one budget for the whole closing, whoever began it.
+#[derive(Debug, Default)]
+struct Closing {
+    /// Its end, once the closing has begun.
+    by: Option<Timestamp>,
+    /// Its length, in place of `timeouts.close`.
+    timeout: Option<Duration>,
 }
 
 /// What a connection waits for.
@@ -72,8 +80,8 @@ impl Timers {
         self.heard = true;
     }
 
-    pub(super) const fn set_close_timeout(&mut self, timeout: Duration) {
-        self.close_timeout = Some(timeout);
+    pub(super) fn set_close_timeout(&mut self, timeout: Duration) {
+        self.closing.get_or_insert_default().timeout = Some(timeout);
     }
 
     /// The next deadline; begins the wait that `phase` asks for.
@@ -132,9 +140,9 @@ impl Timers {
         }
     }
 
-    /// One budget for the whole closing, whoever began it.
     fn close_by(&mut self, config: &Config, now: Timestamp) -> Timestamp {
-        let timeout = self.close_timeout.unwrap_or(config.timeouts.close);
-        *self.close_by.get_or_insert(now + timeout)
+        let closing = self.closing.get_or_insert_default();
+        let timeout = closing.timeout.unwrap_or(config.timeouts.close);
+        *closing.by.get_or_insert(now + timeout)
     }
 }

@@ -4,6 +4,7 @@ mod header;
 mod mask;
 
 pub use header::FrameHeader;
+pub(crate) use mask::append_masked;
 pub use mask::{MaskingKey, apply_mask};
 
 use crate::Kind;
