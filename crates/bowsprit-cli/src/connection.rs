@@ -136,14 +136,10 @@ impl Connection {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = Vec::new();
-        if let Some(subprotocol) = self
-            .info
-            .as_ref()
-            .and_then(|info| info.subprotocol.as_deref())
-        {
+        if let Some(subprotocol) = self.info.as_ref().and_then(|info| info.subprotocol()) {
             facts.push(("Subprotocol", escape(subprotocol).into_owned()));
         }
-        if let Some(params) = self.info.as_ref().and_then(|info| info.deflate) {
+        if let Some(params) = self.info.as_ref().and_then(|info| info.deflate()) {
             facts.push(("Compression", params.to_string()));
         }
         match &self.stage {

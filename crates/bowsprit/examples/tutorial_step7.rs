@@ -275,7 +275,11 @@ fn show(connection: &Connection) {
     if let Some(closed) = &metadata.closed {
         show_end(closed);
     }
-    if let Some(tls) = connection.handle.info().and_then(|info| info.tls.clone()) {
+    if let Some(tls) = connection
+        .handle
+        .info()
+        .and_then(|info| info.tls().cloned())
+    {
         show_tls(&tls);
     }
     println!();

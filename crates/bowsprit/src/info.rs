@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bowsprit_proto::{
     DeflateParams, Role,
-    handshake::{Agreed, RequestHead, ResponseHead},
+    handshake::{Agreed, Headers},
 };
 
 use crate::TlsInfo;
@@ -19,28 +19,20 @@ use crate::TlsInfo;
 /// # }
 /// ```
 #[derive(Debug)]
-#[non_exhaustive]
 pub struct ConnectionInfo {
-    /// Which end this is.
-    pub role: Role,
-    /// The URI in a client; in a server what the request's target and `Host` say.
-    pub uri: String,
-    /// The peer's address, where the transport has one.
-    pub peer: Option<SocketAddr>,
-    /// The subprotocol that both sides agreed on (RFC 6455 §1.9).
-    pub subprotocol: Option<String>,
-    /// How messages are compressed; `None` where they are not (RFC 7692).
-    pub deflate: Option<DeflateParams>,
-    /// What TLS settled; `None` on a plain connection.
-    pub tls: Option<TlsInfo>,
-    pub(crate) head: Head,
+    role: Role,
+    uri: Box<str>,
+    peer: Option<SocketAddr>,
+    /// `None` on a plain connection, which then needs no room for it.
+    extras: Option<Box<Extras>>,
+    /// Those that the peer sent.
+    headers: Headers,
 }
 
-/// The head that the peer sent.
 #[derive(Debug)]
-pub(crate) enum Head {
-    Request(RequestHead),
-    Response(ResponseHead),
+struct Extras {
+    agreed: Agreed,
+    tls: Option<TlsInfo>,
 }
 
 impl ConnectionInfo {
@@ -48,33 +40,67 @@ impl ConnectionInfo {
         role: Role,
         uri: String,
         peer: Option<SocketAddr>,
+        tls: Option<TlsInfo>,
         agreed: Agreed,
-        head: Head,
+        headers: Headers,
     ) -> Self {
+        let is_plain = agreed == Agreed::default() && tls.is_none();
         Self {
             role,
-            uri,
+            uri: uri.into(),
             peer,
-            subprotocol: agreed.subprotocol,
-            deflate: agreed.deflate,
-            tls: None,
-            head,
+            extras: (!is_plain).then(|| Box::new(Extras { agreed, tls })),
+            headers,
         }
+    }
+
+    /// Which end this is.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The URI in a client; in a server what the request's target and `Host` say.
+    pub const fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The peer's address, where the transport has one.
+    pub const fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The subprotocol that both sides agreed on (RFC 6455 §1.9).
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.extras.as_ref()?.agreed.subprotocol.as_deref()
+    }
+
+    /// How messages are compressed; `None` where they are not (RFC 7692).
+    pub fn deflate(&self) -> Option<DeflateParams> {
+        self.extras.as_ref()?.agreed.deflate
+    }
+
+    /// What TLS settled; `None` on a plain connection.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.extras.as_ref()?.tls.as_ref()
     }
 
     /// In a server: the first header of this name, in any case, of the client's request.
+    ///
+    /// What only the handshake needs is not kept: `Connection`, `Upgrade`, `Sec-WebSocket-Key` and
+    /// `Sec-WebSocket-Version`.
     pub fn request_header(&self, name: &str) -> Option<&str> {
-        match &self.head {
-            Head::Request(head) => head.header(name),
-            Head::Response(_) => None,
-        }
+        self.header_from(Role::Client, name)
     }
 
     /// In a client: the first header of this name, in any case, of the server's response.
+    ///
+    /// What only the handshake needs is not kept: `Connection`, `Upgrade` and `Sec-WebSocket-Accept`.
     pub fn response_header(&self, name: &str) -> Option<&str> {
-        match &self.head {
-            Head::Response(head) => head.header(name),
-            Head::Request(_) => None,
-        }
+        self.header_from(Role::Server, name)
+    }
+
+    fn header_from(&self, sender: Role, name: &str) -> Option<&str> {
+        let headers = (self.role != sender).then_some(&self.headers);
+        headers.and_then(|headers| headers.first(name))
     }
 }

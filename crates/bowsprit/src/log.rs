@@ -28,7 +28,7 @@ pub(crate) enum Direction {
 }
 
 pub(crate) fn connect(id: ConnectionId, info: &ConnectionInfo) {
-    info!(target: "bowsprit::access::connect", %id, role = ?info.role, uri = %without_query(&info.uri), peer = ?info.peer, "open");
+    info!(target: "bowsprit::access::connect", %id, role = ?info.role(), uri = %without_query(info.uri()), peer = ?info.peer(), "open");
 }
 
 pub(crate) fn disconnect(id: ConnectionId, closed: &Closed) {

@@ -13,10 +13,9 @@ use tokio::{
 };
 
 use crate::{
-    ConnectError, ConnectionId, ConnectionInfo, State, Stream, Tls,
+    ConnectError, ConnectionId, ConnectionInfo, State, Stream, Tls, TlsInfo,
     dial::{dial, resolve},
     driver::{Core, Driver},
-    info::Head,
     link::Link,
     log,
     roster::Member,
@@ -72,9 +71,7 @@ pub(crate) async fn open(
         };
         *stage = Stage::Open;
         let (peer, tls) = (stream.peer_addr().ok(), stream.tls_info());
-        let mut opened = shake_hands(stream, request, config, peer).await?;
-        opened.info.tls = tls;
-        Ok(opened)
+        shake_hands(stream, request, config, peer, tls).await
     };
     let result = timeout(config.timeouts.open, steps).await;
     result.unwrap_or(Err(ConnectError::Timeout(stage)))
@@ -86,7 +83,11 @@ pub(crate) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
     request: &Request,
     config: &Arc<Config>,
 ) -> Result<Opened<S>, ConnectError> {
-    let result = timeout(config.timeouts.open, shake_hands(io, request, config, None)).await;
+    let result = timeout(
+        config.timeouts.open,
+        shake_hands(io, request, config, None, None),
+    )
+    .await;
     result.unwrap_or(Err(ConnectError::Timeout(Stage::Open)))
 }
 
@@ -95,6 +96,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     request: &Request,
     config: &Arc<Config>,
     peer: Option<SocketAddr>,
+    tls: Option<TlsInfo>,
 ) -> Result<Opened<S>, ConnectError> {
     let mut handshake = ClientHandshake::new(request, rand::rng().random(), config);
     io.write_all(handshake.request_bytes()).await?;
@@ -109,14 +111,16 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
         match handshake.receive(&mut input) {
             Ok(None) => {}
             Ok(Some(agreed)) => {
-                let connection = Connection::client(config.clone(), || rand::rng().random())
-                    .with_agreed(&agreed);
-                let Some(head) = handshake.response().cloned() else {
+                let connection = Connection::client(config.clone(), || {
+                    rand::rng().random::<u32>().to_ne_bytes()
+                })
+                .with_agreed(&agreed);
+                let Some(head) = handshake.response() else {
                     return Err(failed(handshake.eof(), &handshake, &[]));
                 };
                 let uri = request.uri().to_string();
-                let info =
-                    ConnectionInfo::new(Role::Client, uri, peer, agreed, Head::Response(head));
+                let headers = head.application_headers();
+                let info = ConnectionInfo::new(Role::Client, uri, peer, tls, agreed, headers);
                 return Ok(Opened {
                     io,
                     connection,

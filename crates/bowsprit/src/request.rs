@@ -288,6 +288,6 @@ fn never_opened(error: &ConnectError) -> Closed {
 impl WebSocket<Stream> {
     /// What TLS settled; `None` on a plain connection.
     pub fn tls_info(&self) -> Option<&crate::TlsInfo> {
-        self.info().tls.as_ref()
+        self.info().tls()
     }
 }

@@ -237,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The subprotocol that both sides agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.info.subprotocol.as_deref()
+        self.info.subprotocol()
     }
 
     /// Bytes that are queued and not yet written.

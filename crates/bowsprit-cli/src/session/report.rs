@@ -20,7 +20,7 @@ pub(super) fn opened(info: &ConnectionInfo, started: Instant, at: Instant) -> St
         None | Some("") => String::new(),
         Some(name) => format!(" {}", excerpt(name, TEXT_EXCERPT)),
     };
-    let is_unverified = info.tls.as_ref().is_some_and(|tls| !tls.verified);
+    let is_unverified = info.tls().is_some_and(|tls| !tls.verified);
     let warning = if is_unverified { " NOT VERIFIED" } else { "" };
     format!(
         "open 101{server} ({}){warning}",

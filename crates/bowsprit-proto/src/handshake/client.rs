@@ -213,9 +213,7 @@ impl ClientHandshake {
             };
             match &mut self.response {
                 None => self.response = Some(ResponseHead::from_line(&line)?),
-                Some(head) if !line.is_empty() => {
-                    head.headers.append_line(&line, self.lines.max_headers)?
-                }
+                Some(head) if !line.is_empty() => head.headers.append_line(&line)?,
                 Some(head) if is_interim(head.status()) => self.response = None,
                 Some(head) => {
                     check_upgrade(head)?;

@@ -4,7 +4,7 @@ use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use core::{fmt, mem};
 
 use super::{
-    HOST, HandshakeError, SUBPROTOCOL,
+    ACCEPT, CONNECTION, HOST, HandshakeError, KEY, SUBPROTOCOL, UPGRADE, VERSION,
     headers::{Headers, decode, is_token_byte},
 };
 use crate::Limits;
@@ -92,6 +92,12 @@ impl RequestHead {
         self.headers.iter()
     }
 
+    /// The headers that mean something beyond the handshake, for whoever keeps them: without
+    /// `Connection`, `Upgrade`, `Sec-WebSocket-Key` and `Sec-WebSocket-Version`.
+    pub fn application_headers(&self) -> Headers {
+        beyond_handshake(&self.headers)
+    }
+
     /// The subprotocols that the client offers, in its order of preference (RFC 6455 §4.1, item 10).
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.headers.list(SUBPROTOCOL)
@@ -172,6 +178,21 @@ impl ResponseHead {
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter()
     }
+
+    /// As [`RequestHead::application_headers`]: without `Connection`, `Upgrade` and
+    /// `Sec-WebSocket-Accept`.
+    pub fn application_headers(&self) -> Headers {
+        beyond_handshake(&self.headers)
+    }
+}
+
+fn beyond_handshake(headers: &Headers) -> Headers {
+    const HANDSHAKE: [&str; 5] = [CONNECTION, UPGRADE, KEY, VERSION, ACCEPT];
+    headers.filtered(|name| {
+        !HANDSHAKE
+            .iter()
+            .any(|other| name.eq_ignore_ascii_case(other))
+    })
 }
 
 /// Cuts heads into lines. Each byte is looked at once, however small the pieces that arrive.
@@ -183,9 +204,11 @@ pub(super) struct LineReader {
     /// All bytes taken so far.
     received: usize,
     is_first: bool,
+    /// The header lines of this head so far.
+    headers: usize,
     max_line: usize,
     max_head: usize,
-    pub(super) max_headers: usize,
+    max_headers: usize,
 }
 
 impl LineReader {
@@ -195,6 +218,7 @@ impl LineReader {
             unfinished: Vec::new(),
             received: 0,
             is_first: true,
+            headers: 0,
             max_line: limits.head_line,
             max_head: limits.head,
             max_headers: limits.headers,
@@ -230,8 +254,14 @@ impl LineReader {
         if line.pop() != Some(b'\r') {
             return Err(HandshakeError::BareLineFeed);
         }
+        let is_header = !self.is_first && !line.is_empty();
         // Behind the end of an interim response comes another head.
         self.is_first = line.is_empty();
+        self.headers = if is_header { self.headers + 1 } else { 0 };
+        if self.headers > self.max_headers {
+            let limit = self.max_headers;
+            return Err(HandshakeError::TooManyHeaders { limit });
+        }
         Ok(Some(line))
     }
 
@@ -283,13 +313,13 @@ impl fmt::Debug for LineReader {
 /// What is wrong with a line that `httparse` refuses. It knows only the versions 1.0 and 1.1.
 fn start_line_error(line: &[u8], version: Option<&[u8]>) -> HandshakeError {
     match version.and_then(|version| version.strip_prefix(b"HTTP/")) {
-        Some([b'1', b'.', b'0' | b'1']) => HandshakeError::StartLine(decode(line)),
+        Some([b'1', b'.', b'0' | b'1']) => HandshakeError::StartLine(decode(line).into_owned()),
         // RFC 9112 §2.3: each number is one digit.
         Some([major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9']) => HandshakeError::HttpVersion {
             major: major - b'0',
             minor: minor - b'0',
         },
-        _ => HandshakeError::StartLine(decode(line)),
+        _ => HandshakeError::StartLine(decode(line).into_owned()),
     }
 }
 

@@ -1,43 +1,64 @@
 //! The header lines of a head, and what may stand in one (RFC 9110 §5).
 
 use alloc::{
-    borrow::ToOwned,
+    borrow::{Cow, ToOwned},
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt, str};
+use core::{fmt, iter, str};
 
 use httparse::Status;
 
 use super::{HandshakeError, InvalidRequest};
 
 /// Header lines in their order. Names compare without case, and secrets stay out of `Debug`.
+///
+/// ```
+/// use bowsprit_proto::{Config, handshake::ServerHandshake};
+///
+/// let mut server = ServerHandshake::new(&Config::server());
+/// let _ = server.receive(&mut &b"GET / HTTP/1.1\r\nHost: a.example\r\nCookie: a=1\r\n\r\n"[..]);
+/// let headers = server.request().unwrap().application_headers();
+/// assert_eq!(headers.first("host"), Some("a.example"));
+/// assert_eq!(format!("{headers:?}"), r#"{"Host": "a.example", "Cookie": "***"}"#);
+/// ```
 #[derive(Clone, Default)]
-pub(super) struct Headers(Vec<(String, String)>);
+pub struct Headers {
+    /// As they are written, each with its line end: one piece of memory, however many there are.
+    lines: String,
+}
 
 impl Headers {
     /// Adds what [`check`] has passed.
     pub(super) fn append(&mut self, name: &str, value: &str) {
-        self.0.push((name.to_owned(), trim(value).to_owned()));
+        for part in [name, ": ", trim(value), "\r\n"] {
+            self.lines.push_str(part);
+        }
     }
 
     /// Adds what [`check`] has passed, in place of all lines of that name.
     pub(super) fn replace(&mut self, name: &str, value: &str) {
-        self.0
-            .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        *self = self.filtered(|other| !other.eq_ignore_ascii_case(name));
         self.append(name, value);
     }
 
-    /// Adds a line that a peer sent.
-    pub(super) fn append_line(&mut self, line: &[u8], limit: usize) -> Result<(), HandshakeError> {
-        if self.0.len() >= limit {
-            return Err(HandshakeError::TooManyHeaders { limit });
+    /// The lines whose names `keeps` likes, in no more memory than they need.
+    pub(super) fn filtered(&self, keeps: impl Fn(&str) -> bool) -> Self {
+        let mut kept = Self::default();
+        for (name, value) in self.iter().filter(|(name, _)| keeps(name)) {
+            kept.append(name, value);
         }
+        kept.lines.shrink_to_fit();
+        kept
+    }
+
+    /// Adds a line that a peer sent.
+    pub(super) fn append_line(&mut self, line: &[u8]) -> Result<(), HandshakeError> {
         let line = [line, b"\r\n\r\n"].concat();
         // Its defaults refuse white space before the colon and folded lines (RFC 9112 §5.1 and §5.2).
         match httparse::parse_headers(&line, &mut [httparse::EMPTY_HEADER]) {
             Ok(Status::Complete((_, [header]))) => {
-                self.0.push((header.name.to_owned(), decode(header.value)));
+                self.append(header.name, &decode(header.value));
                 Ok(())
             }
             Err(httparse::Error::HeaderValue) => Err(HandshakeError::HeaderValue),
@@ -45,21 +66,34 @@ impl Headers {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+    /// Names and values, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines().filter_map(|line| line.split_once(": "))
     }
 
     /// The values of all lines of this name.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.iter()
-            .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        // A handshake looks for a dozen names: most lines are passed over with a look at one byte.
+        self.lines().filter_map(move |line| {
+            let (other, value) = line.split_at_checked(name.len())?;
+            let value = value.strip_prefix(": ")?;
+            other.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    /// The lines without their ends, which stand nowhere within them.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.lines.as_str();
+        iter::from_fn(move || {
+            let end = rest.bytes().position(|byte| byte == b'\r')?;
+            let (line, after) = rest.split_at_checked(end)?;
+            rest = after.get("\r\n".len()..)?;
+            Some(line)
+        })
     }
 
     /// The value of the first line of this name.
-    pub(super) fn first(&self, name: &str) -> Option<&str> {
+    pub fn first(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
@@ -86,9 +120,7 @@ impl Headers {
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        for (name, value) in self.iter() {
-            encode_line(out, name, value);
-        }
+        out.extend_from_slice(self.lines.as_bytes());
     }
 }
 
@@ -169,9 +201,9 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
 }
 
 /// Bytes that are not UTF-8 as ISO 8859-1, which gives each of them a character.
-pub(super) fn decode(bytes: &[u8]) -> String {
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let latin1 = || bytes.iter().copied().map(char::from).collect();
-    str::from_utf8(bytes).map_or_else(|_| latin1(), str::to_owned)
+    str::from_utf8(bytes).map_or_else(|_| Cow::Owned(latin1()), Cow::Borrowed)
 }
 
 /// RFC 9110 §5.6.3: optional white space is blanks and tabs, nothing else.

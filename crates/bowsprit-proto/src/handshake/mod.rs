@@ -48,6 +48,7 @@ use crate::DeflateParams;
 pub use client::{ClientHandshake, Request};
 pub use error::{HandshakeError, InvalidRequest};
 pub use head::{RequestHead, ResponseHead};
+pub use headers::Headers;
 pub use response::Response;
 pub use server::{Accept, ServerHandshake};
 

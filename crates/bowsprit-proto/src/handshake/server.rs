@@ -142,9 +142,7 @@ impl ServerHandshake {
             };
             match &mut self.request {
                 None => self.request = Some(RequestHead::from_line(&line)?),
-                Some(head) if !line.is_empty() => {
-                    head.headers.append_line(&line, self.lines.max_headers)?
-                }
+                Some(head) if !line.is_empty() => head.headers.append_line(&line)?,
                 // Checked only now, so that an answer does not cross with a request still on its way.
                 Some(head) => {
                     self.is_complete = true;

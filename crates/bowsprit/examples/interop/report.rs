@@ -22,8 +22,8 @@ impl Report {
 
     /// What the opening handshake settled.
     pub(crate) fn opening(self, info: &ConnectionInfo) -> Self {
-        let deflate = info.deflate.as_ref().map(ToString::to_string);
-        self.with("subprotocol", info.subprotocol.clone().into())
+        let deflate = info.deflate().map(|params| params.to_string());
+        self.with("subprotocol", info.subprotocol().into())
             .with("deflate", deflate.into())
     }
 

@@ -51,7 +51,8 @@ fn respond(request: &HttpRequest) -> Result<Response, InvalidRequest> {
 }
 
 async fn answer(mut ws: WebSocket) -> Result<(), Error> {
-    let path = Uri::parse(&ws.info().uri).map_or_else(|_| String::new(), |uri| uri.target().into());
+    let path =
+        Uri::parse(ws.info().uri()).map_or_else(|_| String::new(), |uri| uri.target().into());
     let info = ws.info().clone();
     Report::event("open", &path).opening(&info).print();
     let mut counts = Counts::default();

@@ -26,9 +26,7 @@ use super::{
     origin::Origins,
     request::HttpRequest,
 };
-use crate::{
-    AcceptError, ConnectionInfo, TlsInfo, info::Head, log, open::Opened, scratch::with_read_buffer,
-};
+use crate::{AcceptError, ConnectionInfo, TlsInfo, log, open::Opened, scratch::with_read_buffer};
 
 /// How long a refused client may go on sending before its connection is closed under it.
 const REFUSED_LINGER: Duration = Duration::from_millis(500);
@@ -123,15 +121,15 @@ impl Visit<'_> {
                 return Err(refusal.error);
             }
         };
-        let Some(head) = handshake.request().cloned() else {
+        let Some(head) = handshake.request() else {
             return Err(AcceptError::Handshake(handshake.eof()));
         };
         let connection = Connection::server(self.config).with_agreed(&welcome.agreed);
         let scheme = if self.tls.is_some() { "wss" } else { "ws" };
         let uri = format!("{scheme}://{}{}", head.authority(), head.target());
-        let head = Head::Request(head);
-        let mut info = ConnectionInfo::new(Role::Server, uri, self.peer, welcome.agreed, head);
-        info.tls = self.tls;
+        let headers = head.application_headers();
+        let (peer, tls, agreed) = (self.peer, self.tls, welcome.agreed);
+        let info = ConnectionInfo::new(Role::Server, uri, peer, tls, agreed, headers);
         Ok(Admitted {
             opened: Opened {
                 io,
@@ -202,10 +200,12 @@ impl Visit<'_> {
                 done = step => done,
             },
         };
-        done.unwrap_or(Err(Refusal {
-            error: AcceptError::Timeout(Stage::Open),
-            response: late(),
-        }))
+        done.unwrap_or_else(|_| {
+            Err(Refusal {
+                error: AcceptError::Timeout(Stage::Open),
+                response: late(),
+            })
+        })
     }
 
     /// Who may come in, and with what.

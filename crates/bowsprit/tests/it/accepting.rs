@@ -258,7 +258,7 @@ async fn a_listener_of_the_callers_own_is_served() {
     let (client, ws) = within(both).await;
     client.expect("open");
     let ws = ws.expect("open");
-    assert!(ws.info().peer.is_some());
+    assert!(ws.info().peer().is_some());
 }
 
 #[tokio::test]
@@ -279,7 +279,7 @@ async fn accepted_connections_may_be_encrypted() {
     let both = async { tokio::join!(request.connect(), server.accept()) };
     let (client, ws) = within(both).await;
     let (mut client, mut ws) = (client.expect("open"), ws.expect("open"));
-    assert_eq!(ws.info().uri, format!("wss://localhost:{port}/x"));
+    assert_eq!(ws.info().uri(), format!("wss://localhost:{port}/x"));
     assert!(ws.tls_info().is_some());
     let control = server.clone();
     let shutdown = tokio::spawn(async move { control.shutdown(CloseCode::GOING_AWAY, LONG).await });
@@ -297,7 +297,7 @@ async fn streams_of_the_callers_own_run_with_handlers_to_their_end() {
     let running = server.clone();
     let serving = tokio::spawn(async move {
         let factory = |info: &Arc<bowsprit::ConnectionInfo>| {
-            assert_eq!(info.peer, peer);
+            assert_eq!(info.peer(), peer);
             Echo
         };
         running.serve_on(near, peer, factory).await
@@ -448,7 +448,7 @@ mod unix {
             async { tokio::join!(request.connect_on(Stream::from(stream)), server.accept()) };
         let (client, ws) = within(both).await;
         let (mut client, mut ws) = (client.expect("open"), ws.expect("open"));
-        assert_eq!(ws.info().peer, None);
+        assert_eq!(ws.info().peer(), None);
         let error = ws.get_ref().peer_addr().expect_err("no address");
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
         assert!(ws.get_ref().tcp().is_none() && ws.tls_info().is_none());

@@ -293,7 +293,8 @@ async fn the_headers_of_the_response_are_at_hand() {
     let (tell, told) = mpsc::channel();
     let handlers = Handlers::new().on_open(move |cx| {
         let server = cx.info().response_header("SERVER").map(str::to_owned);
-        tell.send((server, cx.info().uri.clone())).expect("a test");
+        tell.send((server, cx.info().uri().to_owned()))
+            .expect("a test");
         cx.close(CloseCode::NORMAL, "").expect("open");
     });
     let request = Client::new().request(&server.uri).expect("a URI");
@@ -305,7 +306,7 @@ async fn the_headers_of_the_response_are_at_hand() {
     assert_eq!(info.response_header("server"), Some("harbour/3"));
     assert_eq!(info.response_header("x-none"), None);
     assert_eq!(info.request_header("host"), None, "that is ours");
-    assert_eq!(info.peer, Some(server.address()));
+    assert_eq!(info.peer(), Some(server.address()));
 }
 
 #[tokio::test]

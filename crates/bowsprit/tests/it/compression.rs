@@ -24,11 +24,11 @@ async fn nothing_is_compressed_unless_both_sides_ask_for_it() {
             with(server, Config::server()),
         );
         let (client, server) = ends.await;
-        assert_eq!(client.info().deflate, None);
-        assert_eq!(server.info().deflate, None);
+        assert_eq!(client.info().deflate(), None);
+        assert_eq!(server.info().deflate(), None);
     }
     let (client, _server) = pair().await;
-    assert_eq!(client.info().deflate, None, "by default");
+    assert_eq!(client.info().deflate(), None, "by default");
 }
 
 #[tokio::test]
@@ -36,8 +36,8 @@ async fn both_ends_know_what_was_agreed_on() {
     let client = with(Some(Deflate::dedicated()), Config::client());
     let server = with(Some(Deflate::shared()), Config::server());
     let (client, server) = pair_with(client, server).await;
-    let agreed = client.info().deflate.expect("compression");
-    assert_eq!(server.info().deflate, Some(agreed));
+    let agreed = client.info().deflate().expect("compression");
+    assert_eq!(server.info().deflate(), Some(agreed));
     assert_eq!(
         agreed.to_string(),
         "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
@@ -167,7 +167,7 @@ async fn a_bomb_ends_its_connection_with_1009() {
         || [0; 4],
     );
     let mut agreed = bowsprit::proto::handshake::Agreed::default();
-    agreed.deflate = server.info().deflate;
+    agreed.deflate = server.info().deflate();
     sender = sender.with_agreed(&agreed);
     sender.send(vec![0; 2 << 20]).expect("room");
     let bomb: Vec<u8> = sender.transmit().flatten().copied().collect();

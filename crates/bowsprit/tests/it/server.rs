@@ -370,7 +370,7 @@ async fn the_request_is_at_hand() {
     tokio::spawn(async move {
         let serve = server.serve_handlers(move |info| {
             let header = info.request_header("x-berth").map(str::to_owned);
-            tell.send((header, info.uri.clone(), info.peer))
+            tell.send((header, info.uri().to_owned(), info.peer()))
                 .expect("a test");
             Handlers::new()
         });

@@ -483,7 +483,7 @@ async fn handles_are_served_while_the_owner_receives() {
     let handle = client.handle();
     assert_eq!(handle, client.handle());
     assert_eq!(handle.id(), client.id());
-    assert_eq!(handle.info().expect("open").uri, "ws://in.memory/");
+    assert_eq!(handle.info().expect("open").uri(), "ws://in.memory/");
     let owner = tokio::spawn(async move { drain(&mut client).await });
     settle().await;
     handle.send("from a handle").expect("open");
