@@ -172,9 +172,14 @@ impl Link {
         self.inbox().task = Some(task.clone());
     }
 
-    /// Whether a handle has done anything since this was last asked.
+    /// Whether a handle has done anything that the task has not seen.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Relaxed)
+    }
+
+    /// As [`is_dirty`](Self::is_dirty); the task sees it now.
     pub(crate) fn take_dirty(&self) -> bool {
-        self.dirty.load(Ordering::Relaxed) && self.dirty.swap(false, Ordering::AcqRel)
+        self.is_dirty() && self.dirty.swap(false, Ordering::AcqRel)
     }
 
     /// Hands out orders as long as `takes` has room for them; the rest stays and stays counted. With

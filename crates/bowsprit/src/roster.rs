@@ -11,7 +11,7 @@ use std::{
 };
 
 use bowsprit_proto::CloseCode;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{sync::Notify, task::AbortHandle, time::timeout};
 
 use crate::{ConnectionId, log, server::Slot, wait::wait_for};
 
@@ -26,9 +26,18 @@ pub(crate) struct Roster {
     /// How long a shutdown lets connections take.
     grace: OnceLock<Duration>,
     cut: AtomicBool,
-    members: Mutex<HashMap<ConnectionId, Option<Waker>>>,
+    members: Mutex<Members>,
     /// Rung when the last member leaves, and when a shutdown begins.
     changed: Notify,
+}
+
+/// An endpoint has many connections: each costs it little.
+#[derive(Debug, Default)]
+struct Members {
+    /// The task of each, once it has registered.
+    wakers: HashMap<ConnectionId, Option<Waker>>,
+    /// Of tasks that may be busy with anything else, and cannot notice by themselves that they were cut.
+    aborts: HashMap<ConnectionId, AbortHandle>,
 }
 
 /// A place in the roster, given back when dropped.
@@ -48,7 +57,7 @@ impl Roster {
         if self.shutdown_code().is_some() {
             return None;
         }
-        members.insert(id, None);
+        members.wakers.insert(id, None);
         Some(Member {
             roster: self.clone(),
             id,
@@ -57,7 +66,7 @@ impl Roster {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.members().len()
+        self.members().wakers.len()
     }
 
     /// The code to close with, once a shutdown has begun.
@@ -89,8 +98,7 @@ impl Roster {
             return 0;
         }
         let cut = self.len();
-        self.cut.store(true, Ordering::Release);
-        self.wake_all();
+        self.cut_all();
         // A task that does not run cannot end either; it is not waited for.
         let _ = timeout(CUT_NOTICE, self.empty()).await;
         cut
@@ -99,10 +107,11 @@ impl Roster {
     /// Begins a shutdown if nobody would be hit by it; whether there is one now.
     pub(crate) fn close_if_empty(&self, code: CloseCode) -> bool {
         let members = self.members();
-        if members.is_empty() {
+        let is_empty = members.wakers.is_empty();
+        if is_empty {
             self.code.store(code.0, Ordering::Release);
         }
-        members.is_empty()
+        is_empty
     }
 
     /// Waits until no member is left.
@@ -130,13 +139,34 @@ impl Roster {
         wait_for(&self.changed, || ready().then_some(())).await;
     }
 
+    /// A shutdown that has reached its deadline aborts this task of the member.
+    pub(crate) fn cut_by(&self, id: ConnectionId, abort: AbortHandle) {
+        let mut members = self.members();
+        if self.cut.load(Ordering::Acquire) {
+            abort.abort();
+        }
+        if members.wakers.contains_key(&id) {
+            members.aborts.insert(id, abort);
+        }
+    }
+
+    fn cut_all(&self) {
+        let members = self.members();
+        // Under the lock: whoever adds a handle later sees it.
+        self.cut.store(true, Ordering::Release);
+        let tasks: Vec<AbortHandle> = members.aborts.values().cloned().collect();
+        drop(members);
+        tasks.iter().for_each(AbortHandle::abort);
+        self.wake_all();
+    }
+
     fn wake_all(&self) {
-        let wakers: Vec<Waker> = self.members().values().flatten().cloned().collect();
+        let wakers: Vec<Waker> = self.members().wakers.values().flatten().cloned().collect();
         wakers.into_iter().for_each(Waker::wake);
         self.notify();
     }
 
-    fn members(&self) -> MutexGuard<'_, HashMap<ConnectionId, Option<Waker>>> {
+    fn members(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -149,11 +179,18 @@ impl Member {
 
     /// The task to wake when a shutdown begins.
     pub(crate) fn register(&self, task: &Waker) {
-        self.roster.members().insert(self.id, Some(task.clone()));
+        self.roster
+            .members()
+            .wakers
+            .insert(self.id, Some(task.clone()));
     }
 
     pub(crate) fn shutdown_code(&self) -> Option<CloseCode> {
         self.roster.shutdown_code()
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.roster.code.load(Ordering::Relaxed) != 0
     }
 
     /// How long the closing may take in a shutdown, in place of `timeouts.close`: a peer that reads slowly
@@ -175,9 +212,12 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut members = self.roster.members();
-        members.remove(&self.id);
-        let last = members.is_empty();
+        members.wakers.remove(&self.id);
+        let abort = members.aborts.remove(&self.id);
+        let last = members.wakers.is_empty();
         drop(members);
+        // Outside the lock: the last handle of a task frees it.
+        drop(abort);
         if last {
             self.roster.notify();
         }

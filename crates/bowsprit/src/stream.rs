@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -82,6 +82,22 @@ impl Stream {
     }
 }
 
+/// Writes without asking whether the socket is ready, which it nearly always is.
+fn write_now(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    write: impl Fn(&TcpStream) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        match write(stream) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready!(stream.poll_write_ready(cx))?;
+            }
+            written => return Poll::Ready(written),
+        }
+    }
+}
+
 pub(crate) fn no_address() -> io::Error {
     let text = "a Unix socket has no address of the internet";
     io::Error::new(io::ErrorKind::Unsupported, text)
@@ -133,7 +149,7 @@ impl AsyncWrite for Stream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tcp(stream) => write_now(stream, cx, |stream| stream.try_write(buf)),
             Self::Tls(stream) => Pin::new(&mut stream.inner).poll_write(cx, buf),
             #[cfg(unix)]
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
@@ -146,7 +162,7 @@ impl AsyncWrite for Stream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tcp(stream) => write_now(stream, cx, |stream| stream.try_write_vectored(bufs)),
             Self::Tls(stream) => Pin::new(&mut stream.inner).poll_write_vectored(cx, bufs),
             #[cfg(unix)]
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),

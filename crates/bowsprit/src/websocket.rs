@@ -9,7 +9,8 @@ use std::{
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, Closed, Config, Message, MessageRef, SendError, State as Phase,
+    CloseCode, CloseError, Closed, Config, Connection, Message, MessageRef, SendError,
+    State as Phase,
 };
 use futures_core::Stream as MessageStream;
 use futures_sink::Sink;
@@ -53,8 +54,8 @@ pub struct WebSocket<S = Stream> {
     info: Arc<ConnectionInfo>,
     /// Bytes that were read behind the last message handed out.
     unread: Unread,
-    /// How the connection ended, once it has.
-    closed: Option<Closed>,
+    /// How the connection ended, once it has. Boxed: an open one needs no room for it.
+    closed: Option<Box<Closed>>,
 }
 
 /// The settings for those who await messages, which are whole ones.
@@ -209,12 +210,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         while self.closed.is_none() {
             let _ = self.recv().await;
         }
-        Ok(self.closed.clone().unwrap_or_default())
+        Ok(self.close_info().cloned().unwrap_or_default())
     }
 
     /// How the connection ended, once it has.
-    pub const fn close_info(&self) -> Option<&Closed> {
-        self.closed.as_ref()
+    pub fn close_info(&self) -> Option<&Closed> {
+        self.closed.as_deref()
     }
 
     /// A handle to the connection, for other threads and tasks. What they send leaves while this is
@@ -281,10 +282,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 ready!(self.driver.poll_timer(cx));
                 continue;
             }
-            let unread = &mut self.unread;
+            let (unread, at_most) = (&mut self.unread, read_at_most(connection));
             let read = self
                 .driver
-                .poll_read(cx, |core, input| unread.first_message(core, input));
+                .poll_read(cx, at_most, |core, input| unread.first_message(core, input));
             match read {
                 Poll::Ready(Some(Some(message))) => {
                     self.write_control(cx);
@@ -308,7 +309,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     pub(crate) fn queue(&mut self, message: Message) -> Result<(), Error> {
-        Ok(self.driver.core.send_shared(message)?)
+        let sent = self.driver.with_buffer(|core| core.send_shared(message));
+        Ok(sent?)
     }
 
     /// The closing handshake as far as this side has a part in it; the reading half does the rest.
@@ -362,9 +364,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             let unread = &mut self.unread;
             unread.read_ahead_rest(core);
             if unread.ahead <= core.connection.config().limits.message && !core.is_paused() {
+                let at_most = read_at_most(&core.connection);
                 let read = self
                     .driver
-                    .poll_read(cx, |core, input| unread.read_ahead(core, input));
+                    .poll_read(cx, at_most, |core, input| unread.read_ahead(core, input));
                 if read.is_ready() {
                     continue;
                 }
@@ -386,9 +389,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let closed = self.driver.core.end();
         self.driver.end_transport(cx);
         let cause = closed.cause.clone();
-        self.closed = Some(closed);
+        self.closed = Some(Box::new(closed));
         cause.map(Error::Ended)
     }
+}
+
+/// What lies behind the next message is kept until it is asked for: more only where a large frame has
+/// begun, whose bytes are not kept twice.
+fn read_at_most(connection: &Connection) -> usize {
+    const USUALLY: usize = 64 * 1024;
+    usize::try_from(connection.missing_bytes()).map_or(USUALLY, |missing| missing.max(USUALLY))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> MessageStream for WebSocket<S> {

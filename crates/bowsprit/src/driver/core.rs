@@ -83,14 +83,14 @@ impl Core {
             .is_some_and(|link| link.paused.load(Ordering::Acquire))
     }
 
-    /// Lets handles and the endpoint wake the task that polls this.
-    pub(super) fn register(&mut self, task: &Waker) {
+    /// Lets handles and the endpoint wake the task that polls this; whether it is another than before.
+    pub(super) fn register(&mut self, task: &Waker) -> bool {
         if self
             .task
             .as_ref()
             .is_some_and(|known| known.will_wake(task))
         {
-            return;
+            return false;
         }
         self.task = Some(task.clone());
         if let Some(link) = &self.link {
@@ -99,6 +99,16 @@ impl Core {
         if let Some(member) = &self.member {
             member.register(task);
         }
+        true
+    }
+
+    /// Nothing is asked for and nothing waits to be written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.connection.state() == Phase::Open
+            && !self.connection.wants_write()
+            && !self.orders_wait
+            && !self.link.as_ref().is_some_and(|link| link.is_dirty())
+            && !self.member.as_ref().is_some_and(Member::is_shut_down)
     }
 
     /// Does what handles and the endpoint have asked for since the last look.

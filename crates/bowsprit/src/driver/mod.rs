@@ -15,7 +15,10 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use crate::{dial::io_words, scratch};
+use crate::{
+    dial::io_words,
+    scratch::{self, READ_SIZE},
+};
 
 pub(crate) use self::core::Core;
 
@@ -42,6 +45,8 @@ struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     /// The state that `sleep` was armed in, and whether there was something to write.
     armed_in: Option<(Phase, bool)>,
+    /// It will wake the task that polls the connection: no need to tell it again after each batch.
+    is_set: bool,
 }
 
 /// What a look at the transport found.
@@ -61,6 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             start: Instant::now(),
             sleep: None,
             armed_in: None,
+            is_set: false,
         };
         Self {
             io,
@@ -87,7 +93,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Takes orders and writes what is queued, until both are done or the transport is full.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Progress {
-        self.core.register(cx.waker());
+        if self.core.register(cx.waker()) {
+            self.timer.is_set = false;
+        }
+        if self.core.is_idle() && !self.unflushed {
+            return Progress::Flushed;
+        }
         loop {
             self.core.take_orders();
             if self.core.connection.state() == Phase::Ended {
@@ -110,12 +121,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Reads once and hands the bytes to `f`, before anything else can happen to them.
+    /// Reads once, `at_most` so many bytes, and hands them to `f` before anything else can happen to them.
     ///
     /// `None` once the connection has ended, with its transport or by a deadline.
     pub(crate) fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
+        at_most: usize,
         f: impl FnOnce(&mut Core, &mut [u8]) -> T,
     ) -> Poll<Option<T>> {
         // A peer that never stops sending must not outlast the deadline of the closing.
@@ -123,17 +135,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Poll::Ready(None);
         }
         scratch::with_read_buffer(|buffer| {
+            let buffer = &mut buffer[..at_most.min(READ_SIZE)];
             let mut filled = ReadBuf::new(buffer);
             let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut filled));
             let len = filled.filled().len();
             match read {
                 Ok(()) if len > 0 => {
-                    // With something to write it has a buffer, and the thread's spare would be lost.
-                    if !self.core.connection.wants_write() {
-                        let spare = scratch::take_write_buffer();
-                        self.core.connection.lend_buffer(spare);
-                    }
-                    return Poll::Ready(Some(f(&mut self.core, &mut buffer[..len])));
+                    let result = self.with_buffer(|core| f(core, &mut buffer[..len]));
+                    return Poll::Ready(Some(result));
                 }
                 Ok(()) => self.core.connection.receive_eof(),
                 // Rustls tells an end without close_notify as an error; for us it is an end, also on
@@ -164,6 +173,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let Some(sleep) = &mut timer.sleep else {
             return Poll::Pending;
         };
+        if timer.is_set && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        timer.is_set = true;
         ready!(sleep.as_mut().poll(cx));
         if self.core.is_paused() {
             self.core.connection.suppose_alive();
@@ -190,9 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.core.connection.transmitted(written);
             self.unflushed = true;
         }
-        if let Some(buffer) = self.core.connection.take_buffer() {
-            scratch::give_write_buffer(buffer);
-        }
+        self.give_buffer_back();
         if self.unflushed {
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;
             self.unflushed = false;
@@ -204,23 +215,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Lends the connection the thread's spare buffer for what `f` may send.
+    pub(crate) fn with_buffer<T>(&mut self, f: impl FnOnce(&mut Core) -> T) -> T {
+        // With something to write it has a buffer, and the thread's spare would be lost.
+        if !self.core.connection.wants_write() {
+            let spare = scratch::take_write_buffer();
+            self.core.connection.lend_buffer(spare);
+        }
+        let result = f(&mut self.core);
+        if !self.core.connection.wants_write() {
+            self.give_buffer_back();
+        }
+        result
+    }
+
+    fn give_buffer_back(&mut self) {
+        if let Some(buffer) = self.core.connection.take_buffer() {
+            scratch::give_write_buffer(buffer);
+        }
+    }
+
     fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let io = Pin::new(&mut self.io);
-        let mut pieces = self.core.connection.transmit();
-        match (pieces.next(), pieces.next()) {
-            (Some(only), None) => io.poll_write(cx, only),
-            (Some(first), Some(second)) => {
-                let mut slices = [IoSlice::new(&[]); PIECES];
-                let all = [first, second].into_iter().chain(pieces);
-                let filled = slices
-                    .iter_mut()
-                    .zip(all)
-                    .map(|(slice, piece)| *slice = IoSlice::new(piece));
-                let count = filled.count();
-                io.poll_write_vectored(cx, &slices[..count])
-            }
-            (None, _) => Poll::Ready(Ok(0)),
+        if let Some(whole) = self.core.connection.transmit_whole() {
+            return io.poll_write(cx, whole);
         }
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        let filled = slices
+            .iter_mut()
+            .zip(self.core.connection.transmit())
+            .map(|(slice, piece)| *slice = IoSlice::new(piece));
+        let count = filled.count();
+        io.poll_write_vectored(cx, &slices[..count])
     }
 }
 
@@ -230,6 +256,7 @@ impl Timer {
     }
 
     fn arm(&mut self, connection: &mut Connection) {
+        self.is_set = false;
         let due = connection.poll_timeout(self.now());
         // A wait beyond the clock's range has no end.
         let Some(at) = due.and_then(|Timestamp(at)| self.start.checked_add(at)) else {

@@ -176,19 +176,13 @@ impl Server {
     pub async fn serve<F, Fut>(&self, f: F) -> io::Result<()>
     where
         F: Fn(WebSocket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), Error>> + Send,
+        Fut: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        let f = Arc::new(f);
         self.serve_all(Face::Messages, move |id, opened, member, roster| {
-            let f = f.clone();
-            async move {
-                let ws = WebSocket::new(opened, id, None, Some(member));
-                tokio::select! {
-                    // How it ended is the owner's to report.
-                    _ = f(ws) => {}
-                    () = roster.cut() => {}
-                }
-            }
+            let ws = WebSocket::new(opened, id, None, Some(member));
+            // How it ended is the owner's to report.
+            let task = tokio::spawn(f(ws));
+            roster.cut_by(id, task.abort_handle());
         })
         .await
     }
@@ -206,11 +200,10 @@ impl Server {
         &self,
         factory: impl Fn(&Arc<ConnectionInfo>) -> H + Send + Sync + 'static,
     ) -> io::Result<()> {
-        let factory = Arc::new(factory);
         self.serve_all(Face::Handler, move |id, opened, member, _| {
             let (driver, info, early) = opened.into_driver(id, None, Some(member));
             let handler = factory(&info);
-            Session::new(driver, handler, info, early)
+            tokio::spawn(Session::new(driver, handler, info, early));
         })
         .await
     }
@@ -340,10 +333,9 @@ impl Server {
         cut
     }
 
-    async fn serve_all<Run, Fut>(&self, face: Face, run: Run) -> io::Result<()>
+    async fn serve_all<Run>(&self, face: Face, run: Run) -> io::Result<()>
     where
-        Run: Fn(ConnectionId, Opened<Stream>, Member, Arc<Roster>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send,
+        Run: Fn(ConnectionId, Opened<Stream>, Member, &Roster) + Send + Sync + 'static,
     {
         let shared = &self.inner.shared;
         let listener = match self.inner.listener() {
@@ -354,7 +346,7 @@ impl Server {
         let run = Arc::new(run);
         let greet = |stream, peer| {
             let (run, roster) = (run.clone(), shared.roster.clone());
-            let run = move |id, opened, member, ()| run(id, opened, member, roster);
+            let run = move |id, opened, member, ()| run(id, opened, member, &roster);
             shared.greet(stream, peer, face, ready(Some(())), run);
         };
         let ended = listener.accept_all(&shared.roster, greet).await;

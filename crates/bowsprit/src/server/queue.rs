@@ -93,7 +93,7 @@ async fn fill(
         let sender = sender.clone();
         let rings = Rings(opened.clone());
         let room = async { sender.reserve_owned().await.ok() };
-        let run = |id, opened, member, room: mpsc::OwnedPermit<Taken>| async move {
+        let run = |id, opened, member, room: mpsc::OwnedPermit<Taken>| {
             // Dropped last, also where the handshake fails: what was sent is there then.
             let _rings = rings;
             room.send(Ok(WebSocket::new(opened, id, None, Some(member))));

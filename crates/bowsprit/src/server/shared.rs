@@ -56,30 +56,29 @@ impl Shared {
         (config, settings.defaults.tls.clone())
     }
 
-    /// Opens a connection in a task of its own and lets `run` have it, which ends the task.
-    pub(super) fn greet<R, Fut>(
+    /// Opens a connection in a task of its own and lets `run` have it. What runs for long gets a task
+    /// from there, without the memory of the handshake's.
+    pub(super) fn greet<R: Send + 'static>(
         self: &Arc<Self>,
         stream: Stream,
         peer: Option<SocketAddr>,
         face: Face,
         room: impl Future<Output = Option<R>> + Send + 'static,
-        run: impl FnOnce(ConnectionId, Opened<Stream>, Member, R) -> Fut + Send + 'static,
-    ) where
-        R: Send + 'static,
-        Fut: Future<Output = ()> + Send,
-    {
+        run: impl FnOnce(ConnectionId, Opened<Stream>, Member, R) + Send + 'static,
+    ) {
         let id = ConnectionId::next();
         // Refused only after a shutdown, which ends the accepting as well.
         let Some(mut member) = self.roster.join(id) else {
             return;
         };
-        // Boxed: what only the handshake needs is gone once the connection is open.
-        let opening = Box::pin(self.clone().open(stream, peer, face, room));
+        let shared = self.clone();
         tokio::spawn(async move {
             // The client has been told; nobody else has asked.
-            let Ok(admitted) = opening.await else { return };
+            let Ok(admitted) = shared.open(stream, peer, face, room).await else {
+                return;
+            };
             member.keep(admitted.slot);
-            run(id, admitted.opened, member, admitted.room).await;
+            run(id, admitted.opened, member, admitted.room);
         });
     }
 
