@@ -8,6 +8,7 @@ use alloc::{
 use core::{fmt, iter, str};
 
 use httparse::Status;
+use memchr::memchr;
 
 use super::{HandshakeError, InvalidRequest};
 
@@ -85,7 +86,7 @@ impl Headers {
     fn lines(&self) -> impl Iterator<Item = &str> {
         let mut rest = self.lines.as_str();
         iter::from_fn(move || {
-            let end = rest.bytes().position(|byte| byte == b'\r')?;
+            let end = memchr(b'\r', rest.as_bytes())?;
             let (line, after) = rest.split_at_checked(end)?;
             rest = after.get("\r\n".len()..)?;
             Some(line)
