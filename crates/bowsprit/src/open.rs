@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bowsprit_proto::{
     Config, Connection, Role, Stage,
+    frame::MaskingKey,
     handshake::{ClientHandshake, HandshakeError, Request},
 };
 use rand::RngExt;
@@ -111,10 +112,8 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
         match handshake.receive(&mut input) {
             Ok(None) => {}
             Ok(Some(agreed)) => {
-                let connection = Connection::client(config.clone(), || {
-                    rand::rng().random::<u32>().to_ne_bytes()
-                })
-                .with_agreed(&agreed);
+                let connection =
+                    Connection::client(config.clone(), masking_key).with_agreed(&agreed);
                 let Some(head) = handshake.response() else {
                     return Err(failed(handshake.eof(), &handshake, &[]));
                 };
@@ -134,6 +133,11 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
             }
         }
     }
+}
+
+/// One word of the generator; to ask it for four bytes takes four.
+fn masking_key() -> MaskingKey {
+    rand::rng().random::<u32>().to_ne_bytes()
 }
 
 fn failed(error: HandshakeError, handshake: &ClientHandshake, body: &[u8]) -> ConnectError {

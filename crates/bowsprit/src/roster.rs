@@ -31,7 +31,7 @@ pub(crate) struct Roster {
     changed: Notify,
 }
 
-/// An endpoint has many connections: each costs it little.
+/// Two maps, as only the futures of `serve` have abort handles.
 #[derive(Debug, Default)]
 struct Members {
     /// The task of each, once it has registered.
@@ -140,14 +140,17 @@ impl Roster {
     }
 
     /// A shutdown that has reached its deadline aborts this task of the member.
-    pub(crate) fn cut_by(&self, id: ConnectionId, abort: AbortHandle) {
+    pub(crate) fn abort_when_cut(&self, id: ConnectionId, abort: AbortHandle) {
         let mut members = self.members();
-        if self.cut.load(Ordering::Acquire) {
-            abort.abort();
+        if !self.cut.load(Ordering::Acquire) {
+            // It may have ended already.
+            if members.wakers.contains_key(&id) {
+                members.aborts.insert(id, abort);
+            }
+            return;
         }
-        if members.wakers.contains_key(&id) {
-            members.aborts.insert(id, abort);
-        }
+        drop(members);
+        abort.abort();
     }
 
     fn cut_all(&self) {
@@ -189,10 +192,6 @@ impl Member {
         self.roster.shutdown_code()
     }
 
-    pub(crate) fn is_shut_down(&self) -> bool {
-        self.roster.code.load(Ordering::Relaxed) != 0
-    }
-
     /// How long the closing may take in a shutdown, in place of `timeouts.close`: a peer that reads slowly
     /// is to get what is queued for it.
     pub(crate) fn shutdown_grace(&self) -> Option<Duration> {
@@ -212,12 +211,12 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut members = self.roster.members();
-        members.wakers.remove(&self.id);
+        let waker = members.wakers.remove(&self.id);
         let abort = members.aborts.remove(&self.id);
         let last = members.wakers.is_empty();
         drop(members);
-        // Outside the lock: the last handle of a task frees it.
-        drop(abort);
+        // Outside the lock: the last of them frees the task.
+        drop((waker, abort));
         if last {
             self.roster.notify();
         }

@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{
     ConnectionInfo, Context, Handler, Pong,
     driver::{Core, Driver, Progress},
-    scratch::READ_SIZE,
 };
 
 /// Frames handled in one wake-up before other connections get their turn.
@@ -88,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Session<S, H> {
             if !self.holds && !core.is_paused() {
                 let (handler, info) = (&mut self.handler, &self.info);
                 let has_panicked = &mut self.has_panicked;
-                let read = self.driver.poll_read(cx, READ_SIZE, |core, input| {
+                let read = self.driver.poll_read(cx, |core, input| {
                     let frames = if *has_panicked {
                         discard(core, input)
                     } else {

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio::task::coop::poll_proceed;
 use tokio_rustls::rustls::ProtocolVersion;
 
 /// A connected stream of bytes, plain or encrypted, from either end.
@@ -82,18 +83,23 @@ impl Stream {
     }
 }
 
-/// Writes without asking whether the socket is ready, which it nearly always is.
+/// Writes without asking whether the socket is ready, which it nearly always is. As every operation of
+/// tokio's it counts, so that a task that only writes lets others have their turn.
 fn write_now(
     stream: &TcpStream,
     cx: &mut Context<'_>,
     write: impl Fn(&TcpStream) -> io::Result<usize>,
 ) -> Poll<io::Result<usize>> {
+    let turn = ready!(poll_proceed(cx));
     loop {
         match write(stream) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 ready!(stream.poll_write_ready(cx))?;
             }
-            written => return Poll::Ready(written),
+            written => {
+                turn.made_progress();
+                return Poll::Ready(written);
+            }
         }
     }
 }

@@ -9,8 +9,7 @@ use std::{
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, Closed, Config, Connection, Message, MessageRef, SendError,
-    State as Phase,
+    CloseCode, CloseError, Closed, Config, Message, MessageRef, SendError, State as Phase,
 };
 use futures_core::Stream as MessageStream;
 use futures_sink::Sink;
@@ -282,10 +281,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 ready!(self.driver.poll_timer(cx));
                 continue;
             }
-            let (unread, at_most) = (&mut self.unread, read_at_most(connection));
+            let unread = &mut self.unread;
             let read = self
                 .driver
-                .poll_read(cx, at_most, |core, input| unread.first_message(core, input));
+                .poll_read(cx, |core, input| unread.first_message(core, input));
             match read {
                 Poll::Ready(Some(Some(message))) => {
                     self.write_control(cx);
@@ -364,10 +363,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             let unread = &mut self.unread;
             unread.read_ahead_rest(core);
             if unread.ahead <= core.connection.config().limits.message && !core.is_paused() {
-                let at_most = read_at_most(&core.connection);
                 let read = self
                     .driver
-                    .poll_read(cx, at_most, |core, input| unread.read_ahead(core, input));
+                    .poll_read(cx, |core, input| unread.read_ahead(core, input));
                 if read.is_ready() {
                     continue;
                 }
@@ -392,13 +390,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.closed = Some(Box::new(closed));
         cause.map(Error::Ended)
     }
-}
-
-/// What lies behind the next message is kept until it is asked for: more only where a large frame has
-/// begun, whose bytes are not kept twice.
-fn read_at_most(connection: &Connection) -> usize {
-    const USUALLY: usize = 64 * 1024;
-    usize::try_from(connection.missing_bytes()).map_or(USUALLY, |missing| missing.max(USUALLY))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> MessageStream for WebSocket<S> {

@@ -152,6 +152,23 @@ pub(super) fn check(bytes: &[u8]) -> Result<&str, ProtocolError> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
 }
 
+/// The message whose payload is all of `payload`.
+#[inline(always)]
+pub(super) fn lend(kind: Kind, payload: &[u8]) -> Result<MessageRef<'_>, ProtocolError> {
+    Ok(match kind {
+        Kind::Text => MessageRef::Text(Cow::Borrowed(check(payload)?)),
+        Kind::Binary => MessageRef::Binary(Cow::Borrowed(payload)),
+    })
+}
+
+/// Splits the first `len` bytes off `input`, which has them.
+#[inline]
+pub(super) fn take<'b>(input: &mut &'b mut [u8], len: usize) -> &'b mut [u8] {
+    let (taken, rest) = mem::take(input).split_at_mut(len);
+    *input = rest;
+    taken
+}
+
 /// Splits off a character at the end of which bytes are missing: three bytes at most.
 fn split_cut_character(piece: &[u8]) -> (&[u8], &[u8]) {
     for back in 1..=piece.len().min(3) {

@@ -1,9 +1,12 @@
 //! The read strand: bytes of the peer to messages and control frames (RFC 6455 §5.4, §6.2).
 
-use alloc::{borrow::Cow, boxed::Box};
-use core::mem;
+use alloc::boxed::Box;
 
-use super::{Event, assemble, pieces::Pieces};
+use super::{
+    Event,
+    assemble::{lend, take},
+    pieces::Pieces,
+};
 use crate::{
     Config, Kind, MessageRef, ProtocolError, Role,
     deflate::Inflater,
@@ -32,34 +35,17 @@ impl Incoming {
         self.inflater = inflater;
     }
 
-    /// The next event in `input`; `None` once it is used up.
-    #[inline]
-    pub(super) fn next<'b>(
-        &mut self,
-        input: &mut &'b mut [u8],
-        config: &Config,
-    ) -> Result<Option<Event<'b>>, ProtocolError> {
-        match self.whole_message(input, config)? {
-            Some(message) => Ok(Some(Event::Message(message))),
-            None => self.next_in_pieces(input, config),
-        }
-    }
-
     /// How much of a frame that has begun is still to come.
     pub(super) fn missing(&self) -> u64 {
         self.pieces.as_ref().map_or(0, |pieces| pieces.missing())
     }
 
-    /// All that [`whole_message`](Self::whole_message) leaves, apart so that its path stays short.
-    #[inline(never)]
-    fn next_in_pieces<'b>(
+    /// The next event in what [`whole_message`](Self::whole_message) leaves; `None` once it is used up.
+    pub(super) fn next_in_pieces<'b>(
         &mut self,
         input: &mut &'b mut [u8],
         config: &Config,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
-        if input.is_empty() {
-            return Ok(None);
-        }
         let inflater = self.inflater.as_deref_mut();
         if let Some(begun) = &mut self.pieces {
             let event = begun.next(input, self.role, inflater, config)?;
@@ -80,8 +66,8 @@ impl Incoming {
     ///
     /// It needs none of the state that pieces need; to go without saves a fifth of what
     /// `examples/message_cost.rs` counts. All else is left in `input`, what is over a limit included.
-    #[inline]
-    fn whole_message<'b>(
+    #[inline(always)]
+    pub(super) fn whole_message<'b>(
         &self,
         input: &mut &'b mut [u8],
         config: &Config,
@@ -111,21 +97,4 @@ impl Incoming {
         }
         lend(kind, payload).map(Some)
     }
-}
-
-/// The message whose payload is all of `payload`.
-#[inline(always)]
-pub(super) fn lend(kind: Kind, payload: &[u8]) -> Result<MessageRef<'_>, ProtocolError> {
-    Ok(match kind {
-        Kind::Text => MessageRef::Text(Cow::Borrowed(assemble::check(payload)?)),
-        Kind::Binary => MessageRef::Binary(Cow::Borrowed(payload)),
-    })
-}
-
-/// Splits the first `len` bytes off `input`, which has them.
-#[inline]
-pub(super) fn take<'b>(input: &mut &'b mut [u8], len: usize) -> &'b mut [u8] {
-    let (taken, rest) = mem::take(input).split_at_mut(len);
-    *input = rest;
-    taken
 }

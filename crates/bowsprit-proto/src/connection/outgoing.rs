@@ -72,7 +72,7 @@ impl Outgoing {
         }
     }
 
-    /// A message that is too large to be copied.
+    /// A large message, which a server does not copy.
     pub(super) fn shared(&mut self, message: Message) {
         let (opcode, len) = (Opcode::of(message.kind()), message.as_bytes().len());
         if self.compressed(opcode, message.as_bytes()) {
@@ -177,8 +177,8 @@ impl Outgoing {
 
     #[inline]
     pub(super) fn whole(&self) -> Option<&[u8]> {
-        let has_shared = !self.shared.is_empty();
-        self.buffer.get(self.written..).filter(|_| !has_shared)
+        let is_whole = self.shared.is_empty() && self.queued > 0;
+        self.buffer.get(self.written..).filter(|_| is_whole)
     }
 
     pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {

@@ -5,8 +5,7 @@ use core::mem;
 
 use super::{
     Event,
-    assemble::{self, Carry, Partial},
-    incoming::{lend, take},
+    assemble::{self, Carry, Partial, lend, take},
 };
 use crate::{
     CloseCode, CloseFrame, Config, Kind, MessageRef, ProtocolError, Role, Text,

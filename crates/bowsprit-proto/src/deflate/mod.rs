@@ -3,7 +3,7 @@
 //! ```text
 //!   negotiation       what is offered and agreed to         handshake  <-> Deflate, DeflateParams
 //!   codec::compress   payloads to DEFLATE blocks            connection::outgoing
-//!   codec::inflate    blocks to payloads, within limits     connection::incoming
+//!   codec::inflate    blocks to payloads, within limits     connection::pieces
 //!   codec::frames     a prepared message, compressed once   connection::outgoing
 //!   codec::pool       compressors and inflaters of the thread, which its connections share
 //! ```

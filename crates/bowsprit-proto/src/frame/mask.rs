@@ -27,9 +27,6 @@ pub fn apply_mask(payload: &mut [u8], key: MaskingKey) -> MaskingKey {
     }
 }
 
-/// From so many bytes on it pays to look for the widest vector registers that there are.
-const WIDE_FROM: usize = 512;
-
 /// Whole words first: the compiler widens that loop to the vector registers of whatever it is inlined into.
 #[inline(always)]
 fn mask(payload: &mut [u8], key: MaskingKey) -> MaskingKey {
@@ -74,3 +71,6 @@ pub(crate) fn append_masked(out: &mut Vec<u8>, payload: &[u8], key: MaskingKey) 
         apply_mask(tail, key);
     }
 }
+
+/// From so many bytes on it pays to look for the widest vector registers that there are.
+const WIDE_FROM: usize = 512;

@@ -95,7 +95,7 @@ impl RequestHead {
     /// The headers that mean something beyond the handshake, for whoever keeps them: without
     /// `Connection`, `Upgrade`, `Sec-WebSocket-Key` and `Sec-WebSocket-Version`.
     pub fn application_headers(&self) -> Headers {
-        beyond_handshake(&self.headers)
+        without(&self.headers, &[CONNECTION, UPGRADE, KEY, VERSION])
     }
 
     /// The subprotocols that the client offers, in its order of preference (RFC 6455 §4.1, item 10).
@@ -182,17 +182,12 @@ impl ResponseHead {
     /// As [`RequestHead::application_headers`]: without `Connection`, `Upgrade` and
     /// `Sec-WebSocket-Accept`.
     pub fn application_headers(&self) -> Headers {
-        beyond_handshake(&self.headers)
+        without(&self.headers, &[CONNECTION, UPGRADE, ACCEPT])
     }
 }
 
-fn beyond_handshake(headers: &Headers) -> Headers {
-    const HANDSHAKE: [&str; 5] = [CONNECTION, UPGRADE, KEY, VERSION, ACCEPT];
-    headers.filtered(|name| {
-        !HANDSHAKE
-            .iter()
-            .any(|other| name.eq_ignore_ascii_case(other))
-    })
+fn without(headers: &Headers, dropped: &[&str]) -> Headers {
+    headers.filtered(|name| !dropped.iter().any(|other| name.eq_ignore_ascii_case(other)))
 }
 
 /// Cuts heads into lines. Each byte is looked at once, however small the pieces that arrive.

@@ -229,6 +229,26 @@ fn keeps_credentials_out_of_debug_output() {
 }
 
 #[test]
+fn keeps_the_headers_that_mean_something_beyond_the_handshake() {
+    let extra = "Sec-WebSocket-Version: 8\r\nCookie: a=1\r\nSec-WebSocket-Protocol: chat\r\n";
+    let mut server = new_server();
+    let request = extend(REQUEST, "Cookie: a=1\r\nSec-WebSocket-Protocol: chat\r\n");
+    server.receive(&mut &request[..]).expect("a request");
+    let kept = server.request().expect("a request").application_headers();
+    let names: Vec<&str> = kept.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Host", "Cookie", "Sec-WebSocket-Protocol"]);
+    let mut client = new_client(&["chat"]);
+    let response = extend(RESPONSE, extra);
+    client.receive(&mut &response[..]).expect("a response");
+    let kept = client.response().expect("a response").application_headers();
+    let names: Vec<&str> = kept.iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        ["Sec-WebSocket-Version", "Cookie", "Sec-WebSocket-Protocol"]
+    );
+}
+
+#[test]
 fn tells_what_speaks_if_it_is_not_http() {
     let message = |bytes: &[u8]| answer(&[], bytes).expect_err("not HTTP").to_string();
     let ssh = b"SSH-2.0-OpenSSH_9.6\r\n";

@@ -108,7 +108,11 @@ impl Core {
             && !self.connection.wants_write()
             && !self.orders_wait
             && !self.link.as_ref().is_some_and(|link| link.is_dirty())
-            && !self.member.as_ref().is_some_and(Member::is_shut_down)
+            && self
+                .member
+                .as_ref()
+                .and_then(Member::shutdown_code)
+                .is_none()
     }
 
     /// Does what handles and the endpoint have asked for since the last look.
@@ -177,7 +181,7 @@ impl Core {
     }
 
     /// Consumes some of `input` and returns the next event in it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         let event = self.connection.receive(input)?;
         match &event {

@@ -12,13 +12,11 @@ use std::{
 use bowsprit_proto::{Connection, State as Phase, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::coop::has_budget_remaining,
     time::{Instant, Sleep},
 };
 
-use crate::{
-    dial::io_words,
-    scratch::{self, READ_SIZE},
-};
+use crate::{dial::io_words, scratch};
 
 pub(crate) use self::core::Core;
 
@@ -45,8 +43,8 @@ struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     /// The state that `sleep` was armed in, and whether there was something to write.
     armed_in: Option<(Phase, bool)>,
-    /// It will wake the task that polls the connection: no need to tell it again after each batch.
-    is_set: bool,
+    /// `sleep` will wake the task that polls the connection: no need to tell it again after each batch.
+    knows_task: bool,
 }
 
 /// What a look at the transport found.
@@ -66,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             start: Instant::now(),
             sleep: None,
             armed_in: None,
-            is_set: false,
+            knows_task: false,
         };
         Self {
             io,
@@ -94,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Takes orders and writes what is queued, until both are done or the transport is full.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Progress {
         if self.core.register(cx.waker()) {
-            self.timer.is_set = false;
+            self.timer.knows_task = false;
         }
         if self.core.is_idle() && !self.unflushed {
             return Progress::Flushed;
@@ -121,21 +119,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Reads once, `at_most` so many bytes, and hands them to `f` before anything else can happen to them.
+    /// Reads once and hands the bytes to `f`, before anything else can happen to them.
     ///
     /// `None` once the connection has ended, with its transport or by a deadline.
     pub(crate) fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
-        at_most: usize,
         f: impl FnOnce(&mut Core, &mut [u8]) -> T,
     ) -> Poll<Option<T>> {
         // A peer that never stops sending must not outlast the deadline of the closing.
         if self.core.connection.state() != Phase::Open && self.poll_timer(cx).is_ready() {
             return Poll::Ready(None);
         }
-        scratch::with_read_buffer(|buffer| {
-            let buffer = &mut buffer[..at_most.min(READ_SIZE)];
+        let missing = self.core.connection.missing_bytes();
+        scratch::with_read_buffer(missing, |buffer| {
             let mut filled = ReadBuf::new(buffer);
             let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut filled));
             let len = filled.filled().len();
@@ -173,10 +170,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let Some(sleep) = &mut timer.sleep else {
             return Poll::Pending;
         };
-        if timer.is_set && !sleep.is_elapsed() {
+        if timer.knows_task && !sleep.is_elapsed() {
             return Poll::Pending;
         }
-        timer.is_set = true;
+        // With its turn used up, the task is woken by tokio at once, and its timer was told nothing.
+        timer.knows_task = has_budget_remaining();
         ready!(sleep.as_mut().poll(cx));
         if self.core.is_paused() {
             self.core.connection.suppose_alive();
@@ -256,7 +254,7 @@ impl Timer {
     }
 
     fn arm(&mut self, connection: &mut Connection) {
-        self.is_set = false;
+        self.knows_task = false;
         let due = connection.poll_timeout(self.now());
         // A wait beyond the clock's range has no end.
         let Some(at) = due.and_then(|Timestamp(at)| self.start.checked_add(at)) else {

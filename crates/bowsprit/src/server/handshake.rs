@@ -478,7 +478,7 @@ async fn read_request<S: AsyncRead + Unpin>(
 /// client that says nothing costs none.
 async fn read<S: AsyncRead + Unpin, T>(io: &mut S, mut f: impl FnMut(&[u8]) -> T) -> io::Result<T> {
     poll_fn(|cx| {
-        with_read_buffer(|buffer| {
+        with_read_buffer(0, |buffer| {
             let mut filled = ReadBuf::new(buffer);
             let read = task::ready!(Pin::new(&mut *io).poll_read(cx, &mut filled));
             Poll::Ready(read.map(|()| f(filled.filled())))

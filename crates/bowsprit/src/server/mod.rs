@@ -27,11 +27,8 @@ use self::{
     shared::{Face, Shared},
 };
 use crate::{
-    AcceptError, ConnectionId, ConnectionInfo, Error, Handler, Stream, WebSocket,
-    open::Opened,
-    roster::{Member, Roster},
-    session::Session,
-    websocket::whole_messages,
+    AcceptError, ConnectionId, ConnectionInfo, Error, Handler, Stream, WebSocket, open::Opened,
+    roster::Member, session::Session, websocket::whole_messages,
 };
 
 pub(crate) use self::limits::Slot;
@@ -163,7 +160,9 @@ impl Server {
 
     /// Runs `f` for each connection, in a task of its own, until a shutdown.
     ///
-    /// A connection whose opening handshake fails is answered and never reaches `f`.
+    /// A connection whose opening handshake fails is answered and never reaches `f`. At the deadline of a
+    /// shutdown the futures whose connections are left are dropped; one that has let go of its connection
+    /// runs on.
     ///
     /// # Errors
     ///
@@ -178,11 +177,12 @@ impl Server {
         F: Fn(WebSocket) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        self.serve_all(Face::Messages, move |id, opened, member, roster| {
+        let roster = self.inner.shared.roster.clone();
+        self.serve_all(Face::Messages, move |id, opened, member| {
             let ws = WebSocket::new(opened, id, None, Some(member));
             // How it ended is the owner's to report.
             let task = tokio::spawn(f(ws));
-            roster.cut_by(id, task.abort_handle());
+            roster.abort_when_cut(id, task.abort_handle());
         })
         .await
     }
@@ -200,7 +200,7 @@ impl Server {
         &self,
         factory: impl Fn(&Arc<ConnectionInfo>) -> H + Send + Sync + 'static,
     ) -> io::Result<()> {
-        self.serve_all(Face::Handler, move |id, opened, member, _| {
+        self.serve_all(Face::Handler, move |id, opened, member| {
             let (driver, info, early) = opened.into_driver(id, None, Some(member));
             let handler = factory(&info);
             tokio::spawn(Session::new(driver, handler, info, early));
@@ -335,7 +335,7 @@ impl Server {
 
     async fn serve_all<Run>(&self, face: Face, run: Run) -> io::Result<()>
     where
-        Run: Fn(ConnectionId, Opened<Stream>, Member, &Roster) + Send + Sync + 'static,
+        Run: Fn(ConnectionId, Opened<Stream>, Member) + Send + Sync + 'static,
     {
         let shared = &self.inner.shared;
         let listener = match self.inner.listener() {
@@ -345,8 +345,8 @@ impl Server {
         };
         let run = Arc::new(run);
         let greet = |stream, peer| {
-            let (run, roster) = (run.clone(), shared.roster.clone());
-            let run = move |id, opened, member, ()| run(id, opened, member, &roster);
+            let run = run.clone();
+            let run = move |id, opened, member, ()| run(id, opened, member);
             shared.greet(stream, peer, face, ready(Some(())), run);
         };
         let ended = listener.accept_all(&shared.roster, greet).await;

@@ -287,6 +287,32 @@ async fn a_peer_that_does_not_read_holds_up_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_task_that_only_sends_lets_others_have_their_turn() {
+    let server = echo().await;
+    // Little enough for the socket to take all of it at once.
+    let mut ws = within(bowsprit::connect(&server.uri))
+        .await
+        .expect("a connection");
+    let turns = Arc::new(AtomicU32::new(0));
+    let counting = tokio::spawn({
+        let turns = turns.clone();
+        async move {
+            loop {
+                turns.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    tokio::task::yield_now().await;
+    let before = turns.load(Ordering::Relaxed);
+    for _ in 0..1000 {
+        ws.send("x").await.expect("open");
+    }
+    assert!(turns.load(Ordering::Relaxed) > before);
+    counting.abort();
+}
+
+#[tokio::test]
 async fn a_handler_client_gets_back_everything_that_it_pushes() {
     const MANY: u32 = 200_000;
     let echo = echo().await;

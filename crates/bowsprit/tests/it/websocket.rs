@@ -3,7 +3,8 @@
 use std::{future::poll_fn, pin::Pin};
 
 use bowsprit::{
-    Cause, Client, CloseCode, CloseError, Config, Error, Initiator, Kind, Message, SendError, State,
+    Cause, Client, CloseCode, CloseError, Config, Error, Initiator, Kind, Message, SendError,
+    Stage, State,
 };
 use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
@@ -594,5 +595,37 @@ async fn who_awaits_is_given_whole_messages_and_may_send_in_fragments() {
     for expected in ["one, two", "from a handle"] {
         let message = within(server.recv()).await.expect("no error");
         assert_eq!(message, Some(Message::from(expected)));
+    }
+}
+
+/// tokio's budget for a turn is used up then: what the timer was told in that turn does not count.
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_noticed_after_a_burst_of_sends() {
+    let (mut client, _server) = pair().await;
+    for _ in 0..200 {
+        client.send("x").await.expect("room");
+    }
+    let silent = Err(Error::Ended(Cause::Timeout(Stage::Pong)));
+    assert_eq!(within(client.recv()).await, silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_close_can_be_answered() {
+    for size in [1000, 5000] {
+        let (near, far) = duplex(256 * 1024);
+        let (mut client, mut server) = pair_on(near, far, Config::client(), Config::server()).await;
+        for _ in 0..3 {
+            let message = "x".repeat(size);
+            client.feed(message).await.expect("room");
+        }
+        let closing = tokio::spawn(async move { client.close(CloseCode::NORMAL, "").await });
+        settle().await;
+        let mut heard = 0;
+        while let Some(message) = server.recv().await.expect("a clean end") {
+            heard += 1;
+            server.feed(message).await.expect("open");
+        }
+        assert_eq!(heard, 3, "of {size} bytes");
+        within(closing).await.expect("no panic").expect("an end");
     }
 }
