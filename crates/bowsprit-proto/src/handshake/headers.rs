@@ -78,7 +78,8 @@ impl Headers {
         self.lines().filter_map(move |line| {
             let (other, value) = line.split_at_checked(name.len())?;
             let value = value.strip_prefix(": ")?;
-            other.eq_ignore_ascii_case(name).then_some(value)
+            // With a colon in it, `name` would be the beginning of a value, too.
+            (other.eq_ignore_ascii_case(name) && !name.contains(':')).then_some(value)
         })
     }
 

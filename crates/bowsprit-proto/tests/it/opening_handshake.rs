@@ -249,6 +249,16 @@ fn keeps_the_headers_that_mean_something_beyond_the_handshake() {
 }
 
 #[test]
+fn finds_no_header_by_a_name_that_runs_into_its_value() {
+    let mut server = new_server();
+    let request = extend(REQUEST, "Berth: 7: outer\r\n");
+    server.receive(&mut &request[..]).expect("a request");
+    let head = server.request().expect("a request");
+    assert_eq!(head.header("berth"), Some("7: outer"));
+    assert_eq!(head.header("berth: 7"), None);
+}
+
+#[test]
 fn tells_what_speaks_if_it_is_not_http() {
     let message = |bytes: &[u8]| answer(&[], bytes).expect_err("not HTTP").to_string();
     let ssh = b"SSH-2.0-OpenSSH_9.6\r\n";
