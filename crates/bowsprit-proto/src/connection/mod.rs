@@ -1,17 +1,17 @@
 //! An open connection without I/O: its two strands and the closing handshake that ties them.
 
 mod assemble;
+mod event;
 mod incoming;
 mod outgoing;
 mod pieces;
 mod state;
 mod timers;
 
-use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::time::Duration;
 
-use bytes::Bytes;
-
+pub use event::Event;
 pub use state::State;
 pub use timers::Timestamp;
 
@@ -46,40 +46,6 @@ pub struct Connection {
     /// Whether `limits.send_buffer` holds.
     has_send_limit: bool,
     config: Arc<Config>,
-}
-
-/// What came out of the bytes of the peer.
-///
-/// ```
-/// use std::sync::Arc;
-/// use bowsprit_proto::{Config, Connection, Event};
-///
-/// let mut client = Connection::client(Arc::new(Config::client()), || [0; 4]);
-/// // A ping and the beginning of a text message, as they come from a server.
-/// let mut input = &mut b"\x89\x02hi\x81\x05hel".to_owned()[..];
-/// assert!(matches!(client.receive(&mut input), Some(Event::Ping(payload)) if *payload == *b"hi"));
-/// assert!(client.receive(&mut input).is_none());
-/// assert!(client.wants_write(), "the pong");
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'b> {
-    /// A whole message.
-    Message(MessageRef<'b>),
-    /// With `config.streaming`: the next piece of a message, and whether it is the last.
-    ///
-    /// Pieces of text end between two characters, whatever the frames and reads.
-    Fragment(MessageRef<'b>, bool),
-    /// A ping. Its pong is queued already, unless `config.automatic_pong` is off or the closing has
-    /// begun.
-    Ping(Cow<'b, [u8]>),
-    /// A pong, asked for or not.
-    Pong(Cow<'b, [u8]>),
-    /// The peer's close frame. Its answer is queued already, unless this side's came first.
-    Close(CloseFrame),
-    /// The peer broke a rule. The close frame that says so is queued, unless one went out before;
-    /// nothing more is read.
-    Failed(ProtocolError),
 }
 
 impl Connection {
@@ -522,14 +488,3 @@ const fn fits_control(payload: &[u8]) -> Result<(), SendError> {
 /// Payloads from here on are kept by reference on a server: a copy costs more than a further piece
 /// of a vectored write.
 const SHARE_FROM: usize = 8 * 1024;
-
-/// The same for a frame that many connections send: what is copied leaves the processor's cache sooner.
-const SHARE_PREPARED_FROM: usize = 1024;
-
-/// A payload that is queued by reference, and where it goes.
-#[derive(Debug)]
-struct Shared {
-    /// The position in the buffer in front of which the payload is written.
-    at: usize,
-    payload: Bytes,
-}
