@@ -1,6 +1,7 @@
 """A run of the bench: its options, its clock, its servers and where results go."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,15 @@ class Bench:
     def has_time_for(self, seconds: float) -> bool:
         """Whether this part may go on without taking time from those that come after it."""
         return self.elapsed() + seconds + self.ahead + RESERVE < self.limit
+
+    def each_round(self, part: str) -> Iterator[int]:
+        """The numbers of the rounds, as many as there is time for."""
+        for number in range(self.rounds):
+            began = time.monotonic()
+            yield number
+            if not self.has_time_for(time.monotonic() - began) and number + 1 < self.rounds:
+                self.say(f"{part}: no time for more than {number + 1} rounds")
+                return
 
     def those(self, *kinds: str, supports: str | None = None) -> dict[str, Any]:
         """Servers of these kinds (all if there are none) that support something."""

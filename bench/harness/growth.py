@@ -1,7 +1,5 @@
 """Whether cost grows straight: with the number of active connections, and with worker threads."""
 
-import time
-
 from .bench import Bench
 from .processes import FAILURES, Loadgen, started
 from .timed import OFFER, VARIETY
@@ -16,15 +14,11 @@ HEAVY += ("--conns", 100, "--inflight", 4)
 def connections(bench: Bench, part: str) -> None:
     """Ours and the floor, because a processor's caches grow with nobody."""
     servers = bench.those("bowsprit", "floor")
-    for number in range(bench.rounds):
-        began = time.monotonic()
+    for number in bench.each_round(part):
         for conns in (n for n in CONNECTIONS if n <= bench.connections):
             for key, server in servers.items():
                 if not server.raw:
                     at(bench, part, conns, key, number)
-        if not bench.has_time_for(time.monotonic() - began) and number + 1 < bench.rounds:
-            bench.say(f"{part}: no time for more than {number + 1} rounds")
-            return
 
 
 def at(bench: Bench, part: str, conns: int, key: str, number: int) -> None:

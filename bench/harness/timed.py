@@ -1,6 +1,5 @@
 """Parts that measure CPU time under load: every case in rounds, in which the servers take turns."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -88,14 +87,10 @@ def tls(bench: Bench) -> Case:
 def run(bench: Bench, part: str, cases: list[Case]) -> None:
     """Measures all cases, as many rounds as there is time for."""
     failed: set[tuple[str, str]] = set()
-    for number in range(bench.rounds):
-        began = time.monotonic()
+    for number in bench.each_round(part):
         for options in dict.fromkeys(case.server for case in cases):
             same = [case for case in cases if case.server == options]
             one_round(bench, part, same, number, failed)
-        if not bench.has_time_for(time.monotonic() - began) and number + 1 < bench.rounds:
-            bench.say(f"{part}: no time for more than {number + 1} rounds")
-            return
 
 
 def one_round(bench: Bench, part: str, cases: list[Case], number: int, failed: set[tuple[str, str]]) -> None:

@@ -12,7 +12,7 @@ use std::{
 use futures_util::{Sink, SinkExt, Stream, StreamExt, poll};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::Failure;
+use crate::{Failure, options::Options};
 
 /// An open connection of messages `M`.
 pub trait Connection<M>: Stream + Sink<M, Error: Into<Failure>> + Unpin {}
@@ -20,6 +20,34 @@ impl<M, C: Stream + Sink<M, Error: Into<Failure>> + Unpin> Connection<M> for C {
 
 /// What was received, if it is a message to be sent back; an error ends the connection.
 pub type Data<I, M> = fn(I) -> Result<Option<M>, Failure>;
+
+/// An application of a library whose messages can be cloned: an echo, or a room for all.
+#[derive(Clone)]
+pub struct App<M> {
+    room: Option<Room<M>>,
+    batch: bool,
+}
+
+impl<M: Clone> App<M> {
+    pub fn of(options: &Options) -> Self {
+        Self {
+            room: options.broadcast.then(Room::default),
+            batch: options.batch,
+        }
+    }
+
+    /// Serves one connection to its end.
+    pub async fn talk<C: Connection<M>>(
+        self,
+        connection: C,
+        data: Data<C::Item, M>,
+    ) -> Result<(), Failure> {
+        match self.room {
+            Some(room) => room.join(connection, self.batch, data).await,
+            None => echo(connection, self.batch, data).await,
+        }
+    }
+}
 
 /// Sends every message back: one after the other, or with `batch` all that are ready at once.
 pub async fn echo<M, C: Connection<M>>(
@@ -72,7 +100,7 @@ async fn echo_in_batches<M, C: Connection<M>>(
 
 /// All connections of a server that broadcasts: a channel to each of their tasks.
 #[derive(Clone)]
-pub struct Room<M> {
+struct Room<M> {
     seats: Arc<Mutex<HashMap<u64, UnboundedSender<M>>>>,
 }
 
@@ -87,7 +115,7 @@ impl<M> Default for Room<M> {
 impl<M: Clone> Room<M> {
     /// Sends what the connection receives to all, and what all receive to the connection: one message
     /// after the other, or with `batch` all that wait in the channel.
-    pub async fn join<C: Connection<M>>(
+    async fn join<C: Connection<M>>(
         self,
         mut connection: C,
         batch: bool,
