@@ -34,9 +34,9 @@ use crate::{Config, Deflate, DeflateParams, Uri, deflate};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Request {
-    uri: Uri,
+    pub(super) uri: Uri,
     subprotocols: Vec<String>,
-    headers: Headers,
+    pub(super) headers: Headers,
 }
 
 impl Request {
@@ -77,6 +77,14 @@ impl Request {
             self.headers.append(name, value);
         }
         Ok(self)
+    }
+
+    /// Takes a header back, all lines of it.
+    pub fn remove_header(&mut self, name: &str) -> &mut Self {
+        self.headers = self
+            .headers
+            .filtered(|other| !other.eq_ignore_ascii_case(name));
+        self
     }
 
     /// Offers a subprotocol, less preferred than those offered before (RFC 6455 §4.1, item 10).

@@ -226,6 +226,12 @@ pub enum InvalidRequest {
     DuplicateSubprotocol(String),
     /// RFC 6455 §4.2.2, item 5: a server may choose only what the client offers.
     SubprotocolNotOffered(String),
+    /// RFC 7617 §2: the name of a user contains a colon.
+    UserName,
+    /// RFC 6750 §2.1: a bearer token is empty, or contains other than visible ASCII.
+    Token,
+    /// RFC 6265 §4.1.1: the name or the value of this cookie would end it early.
+    Cookie(String),
     /// A response needs a status from 200 to 599.
     Status(u16),
     /// There is no complete and valid request to accept.
@@ -245,6 +251,9 @@ impl fmt::Display for InvalidRequest {
             Self::SubprotocolNotOffered(name) => {
                 write!(f, "client does not offer the subprotocol {name}")
             }
+            Self::UserName => f.write_str("user name contains a colon"),
+            Self::Token => f.write_str("bearer token is empty or contains more than visible ASCII"),
+            Self::Cookie(name) => write!(f, "cookie {name:?} contains what a cookie cannot"),
             Self::Status(status) => write!(f, "status is {status}, expected 200 to 599"),
             Self::NoRequest => f.write_str("no complete and valid request to accept"),
         }

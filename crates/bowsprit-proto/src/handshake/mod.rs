@@ -31,10 +31,12 @@
 //! ```
 
 mod client;
+mod credentials;
 mod error;
 pub(crate) mod extensions;
 mod head;
 mod headers;
+mod redirect;
 mod response;
 mod server;
 
@@ -46,9 +48,11 @@ use sha1::{Digest, Sha1};
 use crate::DeflateParams;
 
 pub use client::{ClientHandshake, Request};
+pub use credentials::basic_credentials;
 pub use error::{HandshakeError, InvalidRequest};
 pub use head::{RequestHead, ResponseHead};
 pub use headers::Headers;
+pub use redirect::InvalidRedirect;
 pub use response::Response;
 pub use server::{Accept, ServerHandshake};
 

@@ -3,6 +3,7 @@
 mod client_handshake;
 mod closing_handshake;
 mod control_frames;
+mod credentials;
 mod deflate_hostile;
 mod deflate_messages;
 mod deflate_negotiation;
@@ -16,6 +17,7 @@ mod masking;
 mod opening_handshake;
 mod properties;
 mod puff;
+mod redirects;
 mod server_handshake;
 mod streaming;
 mod support;
