@@ -93,6 +93,8 @@ pub struct Defaults {
     pub user_agent: Option<String>,
     /// How `wss` connections are checked. Default: [`Tls::client`].
     pub tls: Tls,
+    /// How many redirections in a row are followed, as [`ConnectRequest::redirects`] says. Default: 0.
+    pub redirects: u8,
 }
 
 impl Client {
@@ -109,6 +111,7 @@ impl Client {
                 handlers: Handlers::new(),
                 user_agent: Some(USER_AGENT.to_owned()),
                 tls: Tls::client(),
+                redirects: 0,
             },
         }
     }
@@ -257,6 +260,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.defaults.tls = tls;
+        self
+    }
+
+    /// How many redirections in a row are followed.
+    #[must_use]
+    pub const fn redirects(mut self, limit: u8) -> Self {
+        self.defaults.redirects = limit;
         self
     }
 

@@ -1,13 +1,13 @@
 //! Why a connection could not be made, and why one that was open stopped working.
 
-use std::{error::Error as StdError, fmt, io};
+use std::{error::Error as StdError, fmt, io, time::Duration};
 
 use bowsprit_proto::{
     Cause, CloseError, InvalidUri, ProtocolError, SendError, Stage,
-    handshake::{self, HandshakeError, ResponseHead},
+    handshake::{self, HandshakeError, InvalidRedirect, ResponseHead},
 };
 
-use crate::{DialError, TlsError, dial::io_words};
+use crate::{DialError, TlsError, TlsErrorKind, dial::io_words};
 
 /// Why a client's connection never opened.
 ///
@@ -45,6 +45,13 @@ pub enum ConnectError {
         /// What came of the body of a refusal along with its head, up to `limits.http_body`.
         body: Vec<u8>,
     },
+    /// A redirection was to be followed and cannot be.
+    Redirect(InvalidRedirect),
+    /// There were more redirections in a row than are followed.
+    TooManyRedirects {
+        /// How many are followed.
+        limit: u8,
+    },
     /// `timeouts.open` was over in this stage.
     Timeout(Stage),
     /// The attempt was given up: its handle was terminated, or its client shut down.
@@ -52,6 +59,30 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether another try may end better: the network failed, a wait was too long, or the server answered
+    /// 408, 425, 429, 500, 502, 503 or 504. A name that does not exist, a certificate that is not trusted
+    /// and a refusal will be the same the next time.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Dial(error) => error.is_retryable(),
+            Self::Tls(error) => error.kind() == TlsErrorKind::Io,
+            Self::Io(_) | Self::Timeout(_) => true,
+            Self::Handshake { error, .. } => matches!(
+                error,
+                HandshakeError::Status(408 | 425 | 429 | 500 | 502..=504)
+                    | HandshakeError::Eof { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    /// How long the server asks to wait before the next try: the seconds of a `Retry-After` (RFC 9110
+    /// §10.2.3). A date there is not looked at.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.response()?.header("retry-after")?;
+        seconds.parse().ok().map(Duration::from_secs)
+    }
+
     /// The head of the server's response, where one came.
     pub fn response(&self) -> Option<&ResponseHead> {
         match self {
@@ -80,6 +111,10 @@ impl fmt::Display for ConnectError {
                 }
             }
             Self::Handshake { error, .. } => write!(f, "{error}"),
+            Self::Redirect(error) => write!(f, "{error}"),
+            Self::TooManyRedirects { limit } => {
+                write!(f, "redirected more than {limit} times in a row")
+            }
             Self::Timeout(stage) => write!(f, "{stage} timed out"),
             Self::Canceled => f.write_str("attempt was given up"),
         }
@@ -94,7 +129,8 @@ impl StdError for ConnectError {
             Self::Tls(error) => Some(error),
             Self::Io(error) => Some(error),
             Self::Handshake { error, .. } => Some(error),
-            Self::Timeout(_) | Self::Canceled => None,
+            Self::Redirect(error) => Some(error),
+            Self::TooManyRedirects { .. } | Self::Timeout(_) | Self::Canceled => None,
         }
     }
 }

@@ -122,7 +122,7 @@ impl Handle {
 
     /// What the opening handshake settled; `None` until it is done.
     pub fn info(&self) -> Option<Arc<ConnectionInfo>> {
-        self.link.info.get().cloned()
+        self.link.info()
     }
 
     /// Queues one message, whole or not at all. Never waits.

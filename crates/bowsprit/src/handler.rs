@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bowsprit_proto::{CloseCode, CloseError, Closed, Message, MessageRef, Prepared, SendError};
 
-use crate::{ConnectError, ConnectionId, ConnectionInfo, Handle, driver::Core};
+use crate::{ConnectError, ConnectionId, ConnectionInfo, Handle, Retry, driver::Core};
 
 /// Reacts to what happens to one connection.
 ///
@@ -28,7 +28,8 @@ use crate::{ConnectError, ConnectionId, ConnectionInfo, Handle, driver::Core};
 /// - A handler that waits for another handler of the same connection waits for ever.
 ///
 /// Exactly one of [`on_open`](Self::on_open) and [`on_fail`](Self::on_fail) runs, and
-/// [`on_close`](Self::on_close) once after `on_open`. What has no handler is ignored, but for pings,
+/// [`on_close`](Self::on_close) once after `on_open`. A connection that is made again begins anew with
+/// `on_open`; [`on_retry`](Self::on_retry) stands between. What has no handler is ignored, but for pings,
 /// which are answered.
 ///
 /// ```
@@ -54,6 +55,10 @@ pub trait Handler: Send + 'static {
 
     /// A client's connection could not be opened.
     fn on_fail(&mut self, handle: &Handle, error: &ConnectError) {}
+
+    /// With [`ConnectRequest::reconnect`](crate::ConnectRequest::reconnect): the connection did not open, or
+    /// has ended, and is about to be made again. `on_fail` then tells only of the last try.
+    fn on_retry(&mut self, handle: &Handle, retry: &Retry<'_>) {}
 
     /// A whole message has come.
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {}
@@ -191,6 +196,7 @@ impl Context<'_> {
 
 type OnOpen = dyn Fn(&mut Context<'_>) + Send + Sync;
 type OnFail = dyn Fn(&Handle, &ConnectError) + Send + Sync;
+type OnRetry = dyn Fn(&Handle, &Retry<'_>) + Send + Sync;
 type OnMessage = dyn Fn(&mut Context<'_>, MessageRef<'_>) + Send + Sync;
 type OnFragment = dyn Fn(&mut Context<'_>, MessageRef<'_>, bool) + Send + Sync;
 type OnPing = dyn Fn(&mut Context<'_>, &[u8]) -> Pong + Send + Sync;
@@ -215,6 +221,7 @@ type OnClose = dyn Fn(&mut Context<'_>, &Closed) + Send + Sync;
 pub struct Handlers {
     open: Option<Arc<OnOpen>>,
     fail: Option<Arc<OnFail>>,
+    retry: Option<Arc<OnRetry>>,
     message: Option<Arc<OnMessage>>,
     fragment: Option<Arc<OnFragment>>,
     ping: Option<Arc<OnPing>>,
@@ -239,6 +246,13 @@ impl Handlers {
     #[must_use]
     pub fn on_fail(mut self, f: impl Fn(&Handle, &ConnectError) + Send + Sync + 'static) -> Self {
         self.fail = Some(Arc::new(f));
+        self
+    }
+
+    /// See [`Handler::on_retry`].
+    #[must_use]
+    pub fn on_retry(mut self, f: impl Fn(&Handle, &Retry<'_>) + Send + Sync + 'static) -> Self {
+        self.retry = Some(Arc::new(f));
         self
     }
 
@@ -303,6 +317,12 @@ impl Handler for Handlers {
         }
     }
 
+    fn on_retry(&mut self, handle: &Handle, retry: &Retry<'_>) {
+        if let Some(f) = &self.retry {
+            f(handle, retry);
+        }
+    }
+
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
         if let Some(f) = &self.message {
             f(cx, message);
@@ -337,6 +357,7 @@ impl fmt::Debug for Handlers {
         f.debug_struct("Handlers")
             .field("on_open", &self.open.is_some())
             .field("on_fail", &self.fail.is_some())
+            .field("on_retry", &self.retry.is_some())
             .field("on_message", &self.message.is_some())
             .field("on_fragment", &self.fragment.is_some())
             .field("on_ping", &self.ping.is_some())
@@ -353,6 +374,10 @@ impl Handler for Box<dyn Handler> {
 
     fn on_fail(&mut self, handle: &Handle, error: &ConnectError) {
         (**self).on_fail(handle, error);
+    }
+
+    fn on_retry(&mut self, handle: &Handle, retry: &Retry<'_>) {
+        (**self).on_retry(handle, retry);
     }
 
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {

@@ -47,6 +47,7 @@ mod info;
 mod link;
 mod log;
 mod open;
+mod reconnect;
 mod request;
 mod roster;
 mod scratch;
@@ -73,7 +74,8 @@ pub use handle::{ConnectionId, Handle, State};
 pub use handler::{Context, Handler, Handlers, Pong};
 pub use hub::{Delivery, Hub, Membership, SlowReader, broadcast};
 pub use info::ConnectionInfo;
-pub use request::ConnectRequest;
+pub use reconnect::{Reconnect, Retry, RetryCause};
+pub use request::{Attempts, ConnectRequest};
 pub use server::{HttpRequest, Listener, Server, ServerBuilder, ServerDefaults, accept};
 pub use split::{Receiver, Sender};
 pub use stream::{Stream, TlsInfo, TlsStream};
@@ -84,3 +86,11 @@ pub use websocket::WebSocket;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/connections/reconnect.md")]
+struct ReconnectGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/connections/requests.md")]
+struct RequestsGuide;

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::{ConnectionId, ConnectionInfo, State, wait::wait_for};
 
 /// What a handle asks of the connection's task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Order {
     Send(Message),
     SendPrepared(Prepared),
@@ -50,7 +50,6 @@ pub(crate) struct Link {
     unsent: AtomicUsize,
     pub(crate) paused: AtomicBool,
     terminated: AtomicBool,
-    pub(crate) info: OnceLock<Arc<ConnectionInfo>>,
     closed: OnceLock<Closed>,
     /// Rung when room was made in the queue, and when the connection ended.
     changed: Notify,
@@ -61,6 +60,9 @@ struct Inbox {
     orders: VecDeque<Order>,
     bytes: usize,
     task: Option<Waker>,
+    info: Option<Arc<ConnectionInfo>>,
+    /// A handle has asked for the end: no other connection follows.
+    close_asked: bool,
 }
 
 impl Link {
@@ -73,7 +75,6 @@ impl Link {
             unsent: AtomicUsize::new(0),
             paused: AtomicBool::new(false),
             terminated: AtomicBool::new(false),
-            info: OnceLock::new(),
             closed: OnceLock::new(),
             changed: Notify::new(),
         })
@@ -87,12 +88,37 @@ impl Link {
         self.state.store(state as u8, Ordering::Release);
     }
 
+    pub(crate) fn info(&self) -> Option<Arc<ConnectionInfo>> {
+        self.inbox().info.clone()
+    }
+
+    pub(crate) fn set_info(&self, info: Arc<ConnectionInfo>) {
+        self.inbox().info = Some(info);
+    }
+
+    /// A connection has opened, the first or a later one: what is queued is for it.
+    pub(crate) fn open(&self) {
+        self.set_state(State::Open);
+        self.dirty.store(true, Ordering::Release);
+    }
+
+    /// The connection has ended and may be made again: what it did not write waits in front of the rest.
+    pub(crate) fn put_back(&self, orders: impl DoubleEndedIterator<Item = Order>) {
+        let mut inbox = self.inbox();
+        for order in orders.rev() {
+            inbox.bytes += order.cost();
+            inbox.orders.push_front(order);
+        }
+        self.unsent.store(0, Ordering::Relaxed);
+    }
+
     /// From open to closing, with the order to do so; false if the connection was in another state.
     pub(crate) fn push_close(&self, frame: CloseFrame) -> bool {
         let mut inbox = self.inbox();
         if !self.begin_closing() {
             return false;
         }
+        inbox.close_asked = true;
         let task = self.enqueue(&mut inbox, Order::Close(frame));
         drop(inbox);
         wake(task);
@@ -153,6 +179,11 @@ impl Link {
 
     pub(crate) fn is_terminated(&self) -> bool {
         self.terminated.load(Ordering::Acquire)
+    }
+
+    /// Whether a handle has asked for the end.
+    pub(crate) fn is_to_end(&self) -> bool {
+        self.is_terminated() || self.inbox().close_asked
     }
 
     /// Waits until [`terminate`](Self::terminate) was called. Only one task may wait.

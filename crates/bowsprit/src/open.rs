@@ -1,6 +1,6 @@
 //! The client's opening handshake over a stream, and what leads up to it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
 use bowsprit_proto::{
     Config, Connection, Role, Stage,
@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    ConnectError, ConnectionId, ConnectionInfo, State, Stream, Tls, TlsInfo,
+    ConnectError, ConnectionId, ConnectionInfo, Defaults, Stream, TlsInfo,
     dial::{dial, resolve},
     driver::{Core, Driver},
     link::Link,
@@ -44,38 +44,67 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opened<S> {
         let info = Arc::new(self.info);
         log::connect(id, &info);
         if let Some(link) = &link {
-            let _ = link.info.set(info.clone());
-            link.set_state(State::Open);
+            link.set_info(info.clone());
+            link.open();
         }
         let core = Core::new(self.connection, id, link, member);
         (Driver::new(self.io, core), info, self.early)
     }
 }
 
-/// Resolves, dials, encrypts and shakes hands, all within `timeouts.open`.
+/// Resolves, dials, encrypts and shakes hands, redirections included, all within `timeouts.open`.
 pub(crate) async fn open(
     request: &Request,
-    config: &Arc<Config>,
-    tls: &Tls,
+    settings: &Defaults,
 ) -> Result<Opened<Stream>, ConnectError> {
     let mut stage = Stage::Dns;
-    let steps = async {
-        let (uri, stage) = (request.uri(), &mut stage);
-        let addresses = resolve(uri.host(), uri.port()).await?;
-        *stage = Stage::Connect;
-        let tcp = dial(&addresses, config.nodelay).await?;
-        let stream = if uri.is_secure() {
-            *stage = Stage::Tls;
-            Stream::from(tls.connect(uri.host(), tcp).await?)
-        } else {
-            Stream::from(tcp)
-        };
-        *stage = Stage::Open;
-        let (peer, tls) = (stream.peer_addr().ok(), stream.tls_info());
-        shake_hands(stream, request, config, peer, tls).await
-    };
-    let result = timeout(config.timeouts.open, steps).await;
+    let opening = follow(request, settings, &mut stage);
+    let result = timeout(settings.config.timeouts.open, opening).await;
     result.unwrap_or(Err(ConnectError::Timeout(stage)))
+}
+
+/// Goes where it is sent, within `redirects`.
+async fn follow(
+    request: &Request,
+    settings: &Defaults,
+    stage: &mut Stage,
+) -> Result<Opened<Stream>, ConnectError> {
+    let mut request = Cow::Borrowed(request);
+    let limit = settings.redirects;
+    for followed in 0..=limit {
+        let error = match open_once(&request, settings, stage).await {
+            Err(error) if limit > 0 => error,
+            result => return result,
+        };
+        let redirected = error.response().and_then(|head| request.redirected(head));
+        request = match redirected {
+            Some(_) if followed == limit => break,
+            Some(next) => Cow::Owned(next.map_err(ConnectError::Redirect)?),
+            None => return Err(error),
+        };
+    }
+    Err(ConnectError::TooManyRedirects { limit })
+}
+
+async fn open_once(
+    request: &Request,
+    settings: &Defaults,
+    stage: &mut Stage,
+) -> Result<Opened<Stream>, ConnectError> {
+    let (uri, config) = (request.uri(), &settings.config);
+    *stage = Stage::Dns;
+    let addresses = resolve(uri.host(), uri.port()).await?;
+    *stage = Stage::Connect;
+    let tcp = dial(&addresses, config.nodelay).await?;
+    let stream = if uri.is_secure() {
+        *stage = Stage::Tls;
+        Stream::from(settings.tls.connect(uri.host(), tcp).await?)
+    } else {
+        Stream::from(tcp)
+    };
+    *stage = Stage::Open;
+    let (peer, tls) = (stream.peer_addr().ok(), stream.tls_info());
+    shake_hands(stream, request, config, peer, tls).await
 }
 
 /// Shakes hands over a transport of the caller's own, within `timeouts.open`.

@@ -7,12 +7,13 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use bowsprit_proto::{CloseCode, Config, Event};
+use bowsprit_proto::{CloseCode, Closed, Config, Event};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     ConnectionInfo, Context, Handler, Pong,
     driver::{Core, Driver, Progress},
+    roster::Member,
 };
 
 /// Frames handled in one wake-up before other connections get their turn.
@@ -55,6 +56,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Session<S, H> {
             has_panicked: false,
             holds: false,
         }
+    }
+
+    /// The handler, unless it has panicked, and the place in the endpoint, for a connection that follows;
+    /// and how this one ended.
+    pub(crate) fn into_parts(mut self) -> (Option<H>, Option<Member>, Closed) {
+        let closed = self.driver.core.end();
+        let member = self.driver.core.take_member();
+        ((!self.has_panicked).then_some(self.handler), member, closed)
     }
 
     fn begin(&mut self) {

@@ -221,7 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// in [`recv`](Self::recv) or any other method.
     pub fn handle(&mut self) -> Handle {
         let handle = self.driver.core.handle();
-        let _ = self.driver.core.link().info.set(self.info.clone());
+        self.driver.core.link().set_info(self.info.clone());
         handle
     }
 

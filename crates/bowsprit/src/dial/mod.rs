@@ -94,6 +94,18 @@ pub enum DialError {
     },
 }
 
+impl DialError {
+    /// Whether another try may end better: anything but a name that does not exist.
+    pub(crate) fn is_retryable(&self) -> bool {
+        match self {
+            Self::Dns { source, .. } => {
+                !matches!(LookupFailure::of(source), LookupFailure::NotFound)
+            }
+            Self::Tcp { .. } => true,
+        }
+    }
+}
+
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,8 @@
 //! What a connection is without its transport: the protocol, its handles, its place in the endpoint.
 
 use std::{
+    collections::VecDeque,
+    mem,
     sync::{Arc, atomic::Ordering},
     task::Waker,
 };
@@ -34,6 +36,17 @@ pub(crate) struct Core {
     /// Orders are left in the link for want of room.
     pub(super) orders_wait: bool,
     has_ended: bool,
+    /// Present where the connection may be made again.
+    unwritten: Option<Box<Unwritten>>,
+}
+
+/// The messages of handles that the connection has taken, and of which not a byte was written.
+#[derive(Debug, Default)]
+struct Unwritten {
+    /// How many bytes were written in all.
+    written: u64,
+    /// Each with the position that its first byte will have.
+    orders: VecDeque<(u64, Order)>,
 }
 
 impl Core {
@@ -51,7 +64,14 @@ impl Core {
             task: None,
             orders_wait: false,
             has_ended: false,
+            unwritten: None,
         }
+    }
+
+    /// What handles have queued and this connection does not write is to wait for the next one.
+    pub(crate) fn outlived_by_link(mut self) -> Self {
+        self.unwritten = Some(Box::default());
+        self
     }
 
     pub(crate) const fn id(&self) -> ConnectionId {
@@ -156,11 +176,24 @@ impl Core {
         let (id, connection) = (self.id, &mut self.connection);
         self.orders_wait = false;
         link.take_orders(closes, |order| {
-            let has_room = closes || connection.queued_bytes() <= ORDER_ROOM;
+            let queued = connection.queued_bytes();
+            let has_room = closes || queued <= ORDER_ROOM;
             let taken = has_room && give_order(id, connection, order);
             self.orders_wait = !taken;
+            if let (true, Some(unwritten)) = (taken, &mut self.unwritten) {
+                unwritten.push(queued, order);
+            }
             taken
         });
+    }
+
+    /// The transport took the first `len` bytes of what is queued.
+    #[inline]
+    pub(super) fn transmitted(&mut self, len: usize) {
+        self.connection.transmitted(len);
+        if let Some(unwritten) = &mut self.unwritten {
+            unwritten.advance(len);
+        }
     }
 
     /// Queues one message for the application.
@@ -206,13 +239,15 @@ impl Core {
         if let Some(link) = &self.link {
             link.set_unsent(self.connection.queued_bytes());
             // A handle may be ahead: its close is still an order.
-            if self.connection.state() != Phase::Open {
-                link.set_state(seen_by_handles(self.connection.state()));
+            match self.connection.state() {
+                Phase::Open => {}
+                Phase::Ended if self.unwritten.is_some() => link.set_state(State::Connecting),
+                phase => link.set_state(seen_by_handles(phase)),
             }
         }
     }
 
-    /// How the connection ended; handles learn of it.
+    /// How the connection ended; handles learn of it, unless there may be another one.
     pub(crate) fn end(&mut self) -> Closed {
         self.connection.abort();
         let closed = self.connection.closed().cloned().unwrap_or_default();
@@ -220,11 +255,45 @@ impl Core {
             self.has_ended = true;
             log::disconnect(self.id, &closed);
         }
-        if let Some(link) = &self.link {
-            link.end(closed.clone());
+        match (&self.link, &mut self.unwritten) {
+            (Some(link), Some(unwritten)) => link.put_back(unwritten.take()),
+            (Some(link), None) => link.end(closed.clone()),
+            (None, _) => {}
         }
-        self.member = None;
+        if self.unwritten.is_none() {
+            self.member = None;
+        }
         closed
+    }
+
+    /// Its place in the endpoint, for the connection that follows.
+    pub(crate) fn take_member(&mut self) -> Option<Member> {
+        self.member.take()
+    }
+}
+
+impl Unwritten {
+    /// An order was taken behind so many bytes that are queued.
+    fn push(&mut self, queued: usize, order: &Order) {
+        if matches!(order, Order::Send(_) | Order::SendPrepared(_)) {
+            let start = self.written.saturating_add(queued as u64);
+            self.orders.push_back((start, order.clone()));
+        }
+    }
+
+    fn advance(&mut self, len: usize) {
+        self.written = self.written.saturating_add(len as u64);
+        while let Some((start, _)) = self.orders.front()
+            && *start < self.written
+        {
+            self.orders.pop_front();
+        }
+    }
+
+    fn take(&mut self) -> impl DoubleEndedIterator<Item = Order> {
+        mem::take(&mut self.orders)
+            .into_iter()
+            .map(|(_, order)| order)
     }
 }
 

@@ -198,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 // Room was made, so the peer's end still takes bytes, however slowly.
                 self.core.connection.suppose_alive();
             }
-            self.core.connection.transmitted(written);
+            self.core.transmitted(written);
             self.unflushed = true;
         }
         self.give_buffer_back();

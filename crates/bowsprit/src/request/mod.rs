@@ -1,20 +1,18 @@
-//! One connection before it is made, and the attempt to make it.
+//! One connection before it is made.
 
-use std::{fmt, mem, sync::Arc};
+mod attempts;
+mod start;
 
-use bowsprit_proto::{Cause, Closed, Config, handshake::Request};
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::{fmt, sync::Arc};
+
+use bowsprit_proto::{Config, handshake::Request};
 
 use crate::{
-    Client, ConnectError, ConnectionId, Defaults, Handle, Handler, Handlers, InvalidRequest, State,
-    Stream, Tls, WebSocket,
-    link::Link,
-    log,
-    open::{Opened, open, open_on},
-    roster::Member,
-    session::{self, Session},
-    websocket::whole_messages,
+    Client, ConnectError, ConnectionId, Defaults, Handle, Handler, Handlers, InvalidRequest,
+    Reconnect, State, Tls, link::Link,
 };
+
+pub use attempts::Attempts;
 
 /// One connection before it is made: configure it, then let it go.
 ///
@@ -34,10 +32,9 @@ use crate::{
 pub struct ConnectRequest {
     client: Client,
     request: Request,
-    config: Arc<Config>,
-    tls: Tls,
-    handlers: Handlers,
-    /// Set in place of `handlers`.
+    settings: Defaults,
+    reconnect: Option<Reconnect>,
+    /// Set in place of the settings' handlers.
     handler: Option<Box<dyn Handler>>,
     attempt: Attempt,
 }
@@ -50,19 +47,18 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         // It was dropped while it was connecting, or its `on_fail` panicked.
         if matches!(self.0.state(), State::Connecting | State::Closed) {
-            self.0.end(never_opened(&ConnectError::Canceled));
+            self.0.end(start::never_opened(&ConnectError::Canceled));
         }
     }
 }
 
 impl ConnectRequest {
-    pub(crate) fn new(client: Client, request: Request, defaults: Defaults) -> Self {
+    pub(crate) fn new(client: Client, request: Request, settings: Defaults) -> Self {
         Self {
             client,
             request,
-            config: defaults.config,
-            tls: defaults.tls,
-            handlers: defaults.handlers,
+            settings,
+            reconnect: None,
             handler: None,
             attempt: Attempt(Link::new(ConnectionId::next(), State::Connecting)),
         }
@@ -70,7 +66,7 @@ impl ConnectRequest {
 
     /// A handle to the connection that will be made, usable at once.
     pub fn handle(&self) -> Handle {
-        Handle::new(self.attempt.0.clone(), self.config.clone())
+        Handle::new(self.attempt.0.clone(), self.settings.config.clone())
     }
 
     /// Adds a header to the request.
@@ -81,6 +77,59 @@ impl ConnectRequest {
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidRequest> {
         self.request.header(name, value)?;
         Ok(self)
+    }
+
+    /// Names a user and a password (RFC 7617), in place of any other authorization. Without TLS everybody on
+    /// the way can read them.
+    ///
+    /// # Errors
+    ///
+    /// When the user contains a colon, or one of both a control character.
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Result<Self, InvalidRequest> {
+        self.request.basic_auth(user, password)?;
+        Ok(self)
+    }
+
+    /// Shows a token that grants access (RFC 6750), in place of any other authorization.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty, or contains anything but visible ASCII.
+    pub fn bearer(mut self, token: &str) -> Result<Self, InvalidRequest> {
+        self.request.bearer(token)?;
+        Ok(self)
+    }
+
+    /// Adds a cookie; all of them go in one header (RFC 6265 §5.4).
+    ///
+    /// # Errors
+    ///
+    /// When the name is no token, or the value has a character that would end the cookie.
+    pub fn cookie(mut self, name: &str, value: &str) -> Result<Self, InvalidRequest> {
+        self.request.cookie(name, value)?;
+        Ok(self)
+    }
+
+    /// Names the site on whose behalf this client connects, as browsers do (RFC 6454 §7). Default: none.
+    ///
+    /// # Errors
+    ///
+    /// When it may not stand in a header.
+    pub fn origin(self, origin: &str) -> Result<Self, InvalidRequest> {
+        self.header("Origin", origin)
+    }
+
+    /// What this client calls itself, in place of the client's [`Defaults`]; empty sends none.
+    ///
+    /// # Errors
+    ///
+    /// When it may not stand in a header.
+    pub fn user_agent(mut self, name: &str) -> Result<Self, InvalidRequest> {
+        self.request.remove_header("User-Agent");
+        if name.is_empty() {
+            return Ok(self);
+        }
+        self.header("User-Agent", name)
     }
 
     /// Offers a subprotocol, in order of preference (RFC 6455 §1.9).
@@ -96,14 +145,37 @@ impl ConnectRequest {
     /// Replaces the settings copied from the client.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
-        self.config = Arc::new(config);
+        self.settings.config = Arc::new(config);
         self
     }
 
     /// Replaces the TLS settings copied from the client.
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
-        self.tls = tls;
+        self.settings.tls = tls;
+        self
+    }
+
+    /// Follows this many redirections in a row, to `ws` and `wss` and never from `wss` to `ws`. Credentials go
+    /// to no other origin: `Authorization`, `Proxy-Authorization` and `Cookie` are left out there. All of it
+    /// has to be done within `timeouts.open`. Default: 0.
+    #[must_use]
+    pub const fn redirects(mut self, limit: u8) -> Self {
+        self.settings.redirects = limit;
+        self
+    }
+
+    /// Makes the connection again when it did not open, or has ended, and another try may help: with
+    /// [`start`](Self::start), and with [`attempts`](Self::attempts). Default: never.
+    ///
+    /// A [`Handle`] stays the same through all of it. Messages that it queued and of which not a byte was
+    /// given to the transport wait for the next connection; what was given to it is not sent again, as
+    /// nobody can know what of it arrived, nor is what the handler sent through its `Context`. Between two
+    /// connections sends are refused with [`SendError::NotOpen`](crate::SendError::NotOpen), and only
+    /// [`Handle::terminate`] gives up.
+    #[must_use]
+    pub fn reconnect(mut self, policy: Reconnect) -> Self {
+        self.reconnect = Some(policy);
         self
     }
 
@@ -117,135 +189,8 @@ impl ConnectRequest {
     /// Replaces single handlers of those copied from the client, for this connection only.
     #[must_use]
     pub fn map_handlers(mut self, change: impl FnOnce(Handlers) -> Handlers) -> Self {
-        self.handlers = change(self.handlers);
+        self.settings.handlers = change(self.settings.handlers);
         self
-    }
-
-    /// Opens the connection and hands it to the caller; handlers are not used.
-    ///
-    /// # Errors
-    ///
-    /// When the connection cannot be opened within `timeouts.open`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future gives the attempt up.
-    pub async fn connect(mut self) -> Result<WebSocket, ConnectError> {
-        let member = self.join_roster()?;
-        self.config = whole_messages(self.config);
-        let opened = cancelable(
-            &self.attempt.0,
-            &member,
-            open(&self.request, &self.config, &self.tls),
-        )
-        .await;
-        self.finish(opened, member)
-    }
-
-    /// Shakes hands over a transport of the caller's own. Name, address and TLS are the caller's.
-    ///
-    /// # Errors
-    ///
-    /// When the handshake fails or `timeouts.open` is over.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future drops the transport.
-    pub async fn connect_on<S: AsyncRead + AsyncWrite + Unpin>(
-        mut self,
-        io: S,
-    ) -> Result<WebSocket<S>, ConnectError> {
-        let member = self.join_roster()?;
-        self.config = whole_messages(self.config);
-        let opened = cancelable(
-            &self.attempt.0,
-            &member,
-            open_on(io, &self.request, &self.config),
-        )
-        .await;
-        self.finish(opened, member)
-    }
-
-    /// Opens the connection in the background and runs it with its handlers. Returns at once.
-    ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime, unless the client has a thread of its own.
-    pub fn start(mut self) -> Handle {
-        let handle = self.handle();
-        self.config = session::asks_handler(self.config);
-        let handlers = mem::take(&mut self.handlers);
-        let mut handler = self.handler.take().unwrap_or_else(|| Box::new(handlers));
-        let Ok(member) = self.join_roster() else {
-            fail(
-                &mut handler,
-                &handle,
-                &ConnectError::Canceled,
-                &self.attempt.0,
-            );
-            return handle;
-        };
-        let client = self.client.clone();
-        let task = self.run(handle.clone(), handler, member);
-        match client.background() {
-            Some(background) => drop(background.spawn(task)),
-            None => drop(tokio::spawn(task)),
-        }
-        handle
-    }
-
-    async fn run(self, handle: Handle, mut handler: Box<dyn Handler>, member: Member) {
-        let Self {
-            request,
-            config,
-            tls,
-            attempt,
-            client,
-            ..
-        } = self;
-        let link = attempt.0.clone();
-        // The task must not keep the endpoint alive: its end is what drops the thread.
-        drop(client);
-        match cancelable(&link, &member, open(&request, &config, &tls)).await {
-            Ok(opened) => {
-                let (driver, info, early) =
-                    opened.into_driver(handle.id(), Some(link), Some(member));
-                Session::new(driver, handler, info, early).await;
-            }
-            Err(error) => fail(&mut handler, &handle, &error, &link),
-        }
-    }
-
-    fn join_roster(&self) -> Result<Member, ConnectError> {
-        self.client
-            .roster()
-            .join(self.attempt.0.id)
-            .ok_or(ConnectError::Canceled)
-    }
-
-    fn finish<S: AsyncRead + AsyncWrite + Unpin>(
-        self,
-        opened: Result<Opened<S>, ConnectError>,
-        member: Member,
-    ) -> Result<WebSocket<S>, ConnectError> {
-        match opened {
-            Ok(opened) => {
-                let link = &self.attempt.0;
-                let id = link.id;
-                // A handle that was taken before must go on working; else none is made.
-                let has_handle = Arc::strong_count(link) > 1;
-                let kept = has_handle.then(|| link.clone());
-                let ws = WebSocket::new(opened, id, kept, Some(member));
-                // Also where no handle is left: dropping the attempt must not end the connection.
-                link.set_state(State::Open);
-                Ok(ws)
-            }
-            Err(error) => {
-                log::fail(self.attempt.0.id, &error);
-                self.attempt.0.end(never_opened(&error));
-                Err(error)
-            }
-        }
     }
 }
 
@@ -255,39 +200,5 @@ impl fmt::Debug for ConnectRequest {
             .field("id", &self.attempt.0.id)
             .field("request", &self.request)
             .finish()
-    }
-}
-
-/// The attempt, unless its handle is terminated or its client shut down first.
-async fn cancelable<T>(
-    link: &Link,
-    member: &Member,
-    attempt: impl Future<Output = Result<T, ConnectError>>,
-) -> Result<T, ConnectError> {
-    tokio::select! {
-        biased;
-        () = std::future::poll_fn(|cx| link.poll_terminated(cx)) => Err(ConnectError::Canceled),
-        () = member.shutdown_begun() => Err(ConnectError::Canceled),
-        result = attempt => result,
-    }
-}
-
-fn fail(handler: &mut Box<dyn Handler>, handle: &Handle, error: &ConnectError, link: &Link) {
-    log::fail(handle.id(), error);
-    link.set_state(State::Closed);
-    handler.on_fail(handle, error);
-    link.end(never_opened(error));
-}
-
-fn never_opened(error: &ConnectError) -> Closed {
-    let mut closed = Closed::default();
-    closed.cause = Some(Cause::Transport(error.to_string().into()));
-    closed
-}
-
-impl WebSocket<Stream> {
-    /// What TLS settled; `None` on a plain connection.
-    pub fn tls_info(&self) -> Option<&crate::TlsInfo> {
-        self.info().tls()
     }
 }

@@ -11,6 +11,8 @@ mod failures;
 mod handles;
 mod logging;
 mod origins;
+mod reconnect;
+mod redirects;
 mod requests;
 mod server;
 mod shutdown;
