@@ -75,8 +75,9 @@ def make_key(path: Path) -> None:
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
 
 
-def openssl(*arguments: object) -> None:
+def openssl(*arguments: object) -> str:
     command = ["openssl", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+    return done.stdout

@@ -154,8 +154,9 @@ impl From<TlsError> for ConnectError {
 }
 
 impl From<io::Error> for ConnectError {
+    /// What rustls finds when the opening handshake is read belongs to TLS.
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        TlsError::after_handshake(error).map_or_else(Self::Io, Self::Tls)
     }
 }
 

@@ -40,6 +40,8 @@ mod client;
 mod dial;
 mod driver;
 mod error;
+#[cfg(doctest)]
+mod guides;
 mod handle;
 mod handler;
 mod hub;
@@ -79,18 +81,5 @@ pub use request::{Attempts, ConnectRequest};
 pub use server::{HttpRequest, Listener, Server, ServerBuilder, ServerDefaults, accept};
 pub use split::{Receiver, Sender};
 pub use stream::{Stream, TlsInfo, TlsStream};
-pub use tls::{ServerTls, Tls, TlsError, TlsErrorKind};
+pub use tls::{PeerCertificate, ServerTls, Tls, TlsError, TlsErrorKind, TlsVersion};
 pub use websocket::WebSocket;
-
-/// The README's programs, compiled with the documentation's.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/connections/reconnect.md")]
-struct ReconnectGuide;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/connections/requests.md")]
-struct RequestsGuide;

@@ -1,6 +1,6 @@
 //! The client's opening handshake over a stream, and what leads up to it.
 
-use std::{borrow::Cow, net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, io, net::SocketAddr, sync::Arc};
 
 use bowsprit_proto::{
     Config, Connection, Role, Stage,
@@ -129,11 +129,13 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     tls: Option<TlsInfo>,
 ) -> Result<Opened<S>, ConnectError> {
     let mut handshake = ClientHandshake::new(request, rand::rng().random(), config);
-    io.write_all(handshake.request_bytes()).await?;
-    io.flush().await?;
+    let mut gone = write(&mut io, handshake.request_bytes()).await?;
     let mut buffer = [0; HEAD_READ];
     loop {
-        let len = io.read(&mut buffer).await?;
+        let len = match (io.read(&mut buffer).await, gone.take()) {
+            (Ok(0), Some(error)) => return Err(error.into()),
+            (read, _) => read?,
+        };
         if len == 0 {
             return Err(failed(handshake.eof(), &handshake, &[]));
         }
@@ -162,6 +164,28 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
             }
         }
     }
+}
+
+/// Writes the request, and returns with what error the server went away, if it did.
+///
+/// It may have said before why, in an alert of TLS or with a status of HTTP. That is still to be read.
+async fn write<S: AsyncWrite + Unpin>(io: &mut S, bytes: &[u8]) -> io::Result<Option<io::Error>> {
+    let written = async {
+        io.write_all(bytes).await?;
+        io.flush().await
+    };
+    match written.await {
+        Err(error) if is_hang_up(&error) => Ok(Some(error)),
+        written => written.map(|()| None),
+    }
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset
+    )
 }
 
 /// One word of the generator; to ask it for four bytes takes four.

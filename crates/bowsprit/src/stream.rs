@@ -1,9 +1,11 @@
 //! The byte stream under a connection: plain TCP, TLS over TCP, or a Unix socket.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,7 +13,9 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::task::coop::poll_proceed;
-use tokio_rustls::rustls::ProtocolVersion;
+use tokio_rustls::rustls::{CipherSuite, ProtocolVersion};
+
+use crate::PeerCertificate;
 
 /// A connected stream of bytes, plain or encrypted, from either end.
 ///
@@ -210,12 +214,25 @@ impl AsyncWrite for Stream {
 pub struct TlsStream {
     inner: tokio_rustls::TlsStream<TcpStream>,
     verified: bool,
+    peer: Option<Arc<PeerCertificate>>,
 }
 
 impl TlsStream {
     /// Takes a finished handshake, and whether it has verified who the peer is.
     pub(crate) fn new(inner: tokio_rustls::TlsStream<TcpStream>, verified: bool) -> Self {
-        Self { inner, verified }
+        let certificates = inner.get_ref().1.peer_certificates();
+        let end_entity = certificates.and_then(<[_]>::first);
+        let peer = end_entity.and_then(|der| PeerCertificate::read(der));
+        Self {
+            peer: peer.map(Arc::new),
+            inner,
+            verified,
+        }
+    }
+
+    /// Returns itself unless both ends have agreed on HTTP/2 (RFC 9113 §3.2).
+    pub(crate) fn speaking_http_1(self) -> Option<Self> {
+        (self.inner.get_ref().1.alpn_protocol() != Some(b"h2")).then_some(self)
     }
 
     /// Returns what the handshake agreed on.
@@ -226,15 +243,32 @@ impl TlsStream {
             Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
             _ => "unknown",
         };
-        let suite = session
-            .negotiated_cipher_suite()
-            .and_then(|suite| suite.suite().as_str());
+        let suite = session.negotiated_cipher_suite();
         TlsInfo {
             version,
-            // rustls says TLS13_ where IANA's registry says TLS_ (RFC 8446 §B.4).
-            cipher: suite.unwrap_or("unknown").replacen("TLS13_", "TLS_", 1),
+            cipher: suite.map_or("unknown", |suite| cipher_name(suite.suite())),
             verified: self.verified,
+            alpn: session.alpn_protocol().map(protocol_name),
+            peer: self.peer.clone(),
         }
+    }
+}
+
+/// rustls says TLS13_ where IANA's registry says TLS_ (RFC 8446 §B.4).
+fn cipher_name(suite: CipherSuite) -> &'static str {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+        other => other.as_str().unwrap_or("unknown"),
+    }
+}
+
+/// The usual one needs no memory in a server of many connections.
+fn protocol_name(name: &[u8]) -> Cow<'static, str> {
+    match name {
+        b"http/1.1" => Cow::Borrowed("http/1.1"),
+        other => Cow::Owned(String::from_utf8_lossy(other).into_owned()),
     }
 }
 
@@ -247,7 +281,7 @@ impl fmt::Debug for TlsStream {
     }
 }
 
-/// What a TLS handshake agreed on.
+/// What a TLS handshake agreed on, and who the peer is.
 ///
 /// ```
 /// use bowsprit::TlsInfo;
@@ -263,8 +297,13 @@ pub struct TlsInfo {
     /// "TLS 1.2" or "TLS 1.3".
     pub version: &'static str,
     /// The cipher suite by its IANA name, "TLS_AES_256_GCM_SHA384" for example.
-    pub cipher: String,
+    pub cipher: &'static str,
     /// Whether the peer's certificate was verified: false in a client that accepts any, and in a
-    /// server, which asks for none.
+    /// server whose client has shown none.
     pub verified: bool,
+    /// The application protocol that both ends agreed on (ALPN, RFC 7301), where they did.
+    pub alpn: Option<Cow<'static, str>>,
+    /// The server's certificate, or the client's where it has shown one. `None` also where rustls has
+    /// accepted a certificate that cannot be read here.
+    pub peer: Option<Arc<PeerCertificate>>,
 }

@@ -11,8 +11,11 @@ use std::{
 };
 
 use allocation_counter::measure;
-use bowsprit::{Context, Error, Handler, MessageRef, Server, WebSocket};
+use bowsprit::{
+    Context, Error, Handler, MessageRef, Server, ServerTls, Tls, TlsInfo, WebSocket, proto::Host,
+};
 use tokio::{
+    net::TcpListener,
     runtime::{Builder, Runtime},
     sync::oneshot,
 };
@@ -115,4 +118,31 @@ async fn echo(mut ws: WebSocket) -> Result<(), Error> {
 fn a_task_that_echoes_allocates_each_message_and_once_for_each_read() {
     let counted = allocations(|server| async move { server.serve(echo).await });
     assert_eq!(counted, MESSAGES + BATCHES);
+}
+
+/// What every connection keeps of it, unless its client has shown a certificate.
+#[test]
+fn what_tls_has_settled_takes_no_memory_of_its_own_in_a_server() {
+    let own = rcgen::generate_simple_self_signed(["localhost".into()]).expect("a certificate");
+    let (chain, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let server = ServerTls::from_pem(chain.as_bytes(), key.as_bytes()).expect("a server");
+    let client = Tls::client()
+        .add_ca_pem(chain.as_bytes())
+        .expect("a client");
+    let handshake = async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let near = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
+        let (far, _) = listener.accept().await?;
+        let host = Host::Domain("localhost".into());
+        let (near, far) = tokio::join!(client.connect(&host, near), server.accept(far));
+        io::Result::Ok((near.expect("a handshake"), far.expect("a handshake")))
+    };
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let shaken = runtime.expect("a runtime").block_on(handshake);
+    let (_client, server) = shaken.expect("two ends");
+    let mut info = None;
+    let counted = measure(|| info = Some(server.info()));
+    assert_eq!(counted.count_total, 0);
+    assert_eq!(info.and_then(|info| info.alpn).as_deref(), Some("http/1.1"));
+    assert!(size_of::<TlsInfo>() <= 72);
 }

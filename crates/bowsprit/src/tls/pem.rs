@@ -46,12 +46,12 @@ pub(super) fn certificates(
     Ok(certificates)
 }
 
-/// Returns the first private key in this text.
+/// Returns the first private key in this text that is not encrypted.
 pub(super) fn private_key(pem: &[u8], what: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
-        PemError::NoItemsFound if pem.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED) => {
+        _ if ENCRYPTED.iter().any(|mark| contains(pem, mark)) => {
             let text = format!("{what}: the private key is encrypted with a password");
-            TlsError::new(TlsErrorKind::NoKey, text, error)
+            TlsError::new(TlsErrorKind::NoKey, text, "encrypted private key")
         }
         PemError::NoItemsFound => {
             let text = format!("{what}: no private key in PEM form");
@@ -59,6 +59,10 @@ pub(super) fn private_key(pem: &[u8], what: &str) -> Result<PrivateKeyDer<'stati
         }
         error => malformed(what, &error),
     })
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 /// The library's error may quote a line of the text, which may be a key's: it stays out of ours.
@@ -72,4 +76,8 @@ fn malformed(what: &str, error: &PemError) -> TlsError {
     TlsError::new(TlsErrorKind::Malformed, text, "malformed PEM")
 }
 
-const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+/// PKCS #8 (RFC 7468 §11), and what OpenSSL writes into keys of older forms (RFC 1421 §4.6.1.1).
+const ENCRYPTED: [&[u8]; 2] = [
+    b"-----BEGIN ENCRYPTED PRIVATE KEY-----",
+    b"Proc-Type: 4,ENCRYPTED",
+];

@@ -1,6 +1,6 @@
-//! Who decides on a server's certificate: rustls, with a note of what it rejected, or nobody.
+//! Who decides on a server's certificate: rustls, the pinned fingerprints, both, or nobody.
 
-use std::cell::Cell;
+use std::fmt;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::danger::{
@@ -18,50 +18,31 @@ use tokio_rustls::rustls::{
 
 use super::certificate::Signer;
 use super::error::TlsError;
+use super::fingerprint;
+use super::notes::Notes;
 
-/// Runs a handshake, and returns with its result who signed the certificate that it rejected.
+/// Verifies the chain where there is one to verify by, then the pins where there are any.
 ///
-/// rustls' errors do not say. The verifier is shared between connections and has no other way to
-/// speak to one of them; what it returned instead would change the alert that the server receives.
-pub(super) async fn with_rejected<F: Future>(handshake: F) -> (F::Output, Option<Signer>) {
-    let noted = async {
-        let output = handshake.await;
-        (output, REJECTED.with(Cell::take))
-    };
-    REJECTED.scope(Cell::new(None), noted).await
-}
-
-tokio::task_local! {
-    static REJECTED: Cell<Option<Signer>>;
-}
-
-/// Verifies as rustls does, chain, dates and name, and lets a server present a trusted certificate.
+/// Whatever is left out, the server must hold the private key of its certificate.
 #[derive(Debug)]
 pub(super) struct Verify {
-    webpki: Arc<WebPkiServerVerifier>,
-    extra: Vec<CertificateDer<'static>>,
+    pub(super) chain: Option<Chain>,
+    /// Any of them will do.
+    pub(super) pins: Vec<[u8; 32]>,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Verify {
-    pub(super) fn new(
-        roots: RootCertStore,
-        extra: Vec<CertificateDer<'static>>,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, TlsError> {
-        let webpki =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-                .build()
-                .map_err(TlsError::internal)?;
-        Ok(Self { webpki, extra })
-    }
-
-    /// Tells whether the one objection is that a certificate is an authority's, and it is trusted.
-    ///
-    /// `openssl req -x509` makes such certificates, and people use them for servers. Whoever holds
-    /// the key of a trusted authority could sign a certificate for this name, so that presenting the
-    /// authority's own gives away nothing. rustls has checked its dates before it objects.
-    fn is_trusted_itself(&self, end_entity: &CertificateDer<'_>, error: &Error) -> bool {
-        is_ca_as_end_entity(error) && self.extra.iter().any(|trusted| trusted == end_entity)
+    fn check_pins(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
+        if self.pins.is_empty() {
+            return Ok(());
+        }
+        let found = fingerprint::of(end_entity);
+        if self.pins.contains(&found) {
+            return Ok(());
+        }
+        let mismatch = OtherError(Arc::new(PinMismatch(found)));
+        Err(CertificateError::Other(mismatch).into())
     }
 }
 
@@ -71,75 +52,13 @@ impl ServerCertVerifier for Verify {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let error = match self.webpki.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        ) {
-            Err(error) => error,
-            verified => return verified,
-        };
-        if self.is_trusted_itself(end_entity, &error) {
-            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            return Ok(ServerCertVerified::assertion());
+        if let Some(chain) = &self.chain {
+            chain.verify(end_entity, intermediates, server_name, now)?;
         }
-        let signer = Signer::of(end_entity, intermediates.last().unwrap_or(end_entity));
-        // Outside of `with_rejected` nobody asks.
-        let _ = REJECTED.try_with(|rejected| rejected.set(signer));
-        Err(error)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
-    }
-}
-
-/// Accepts every certificate, from anybody. The peer must still hold the certificate's key.
-#[derive(Debug)]
-pub(super) struct AcceptAny {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl AcceptAny {
-    pub(super) fn new(provider: &CryptoProvider) -> Self {
-        Self {
-            algorithms: provider.signature_verification_algorithms,
-        }
-    }
-}
-
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+        self.check_pins(end_entity)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -166,6 +85,57 @@ impl ServerCertVerifier for AcceptAny {
     }
 }
 
+/// Verifies as rustls does, chain, dates and name, and lets a server present a trusted certificate.
+#[derive(Debug)]
+pub(super) struct Chain {
+    webpki: Arc<WebPkiServerVerifier>,
+    extra: Vec<CertificateDer<'static>>,
+}
+
+impl Chain {
+    pub(super) fn new(
+        roots: RootCertStore,
+        extra: Vec<CertificateDer<'static>>,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, TlsError> {
+        let webpki =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+                .build()
+                .map_err(TlsError::internal)?;
+        Ok(Self { webpki, extra })
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let verified = self
+            .webpki
+            .verify_server_cert(end_entity, intermediates, name, &[], now);
+        let Err(error) = verified else {
+            return Ok(());
+        };
+        if self.is_trusted_itself(end_entity, &error) {
+            return verify_server_name(&ParsedCertificate::try_from(end_entity)?, name);
+        }
+        let last = intermediates.last().map(|certificate| &**certificate);
+        Notes::write(|notes| notes.rejected = Signer::of(end_entity, last));
+        Err(error)
+    }
+
+    /// Tells whether the one objection is that a certificate is an authority's, and it is trusted.
+    ///
+    /// `openssl req -x509` makes such certificates, and people use them for servers. Whoever holds
+    /// the key of a trusted authority could sign a certificate for this name, so that presenting the
+    /// authority's own gives away nothing. rustls has checked its dates before it objects.
+    fn is_trusted_itself(&self, end_entity: &CertificateDer<'_>, error: &Error) -> bool {
+        is_ca_as_end_entity(error) && self.extra.iter().any(|trusted| trusted == end_entity)
+    }
+}
+
 /// webpki's error is known by its text only: rustls hides its type.
 pub(super) fn is_ca_as_end_entity(error: &Error) -> bool {
     match error {
@@ -175,3 +145,16 @@ pub(super) fn is_ca_as_end_entity(error: &Error) -> bool {
         _ => false,
     }
 }
+
+/// The fingerprint that came in place of a pinned one.
+#[derive(Debug)]
+pub(super) struct PinMismatch(pub(super) [u8; 32]);
+
+impl fmt::Display for PinMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = fingerprint::write(&self.0);
+        write!(f, "SHA-256 fingerprint {found} is not pinned")
+    }
+}
+
+impl std::error::Error for PinMismatch {}

@@ -19,4 +19,7 @@ mod shutdown;
 mod split;
 mod support;
 mod tls;
+mod tls_certificates;
+mod tls_settings;
+mod tls_support;
 mod websocket;

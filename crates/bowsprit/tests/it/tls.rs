@@ -5,146 +5,20 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bowsprit::{Client, ServerTls, Stream, Tls, TlsError, TlsErrorKind, TlsStream, proto::Host};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use bowsprit::{Client, ServerTls, Stream, Tls, TlsErrorKind, proto::Host};
+use rcgen::{BasicConstraints, IsCa, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{self, HandshakeKind, ServerConfig, crypto::ring};
-use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use super::support::{CLOSE, answer, closing, frame, within};
-
-fn domain(name: &str) -> Host {
-    Host::Domain(name.to_owned())
-}
-
-fn localhost() -> Host {
-    domain("localhost")
-}
-
-/// An authority with a name of its own.
-struct Ca {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Ca {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Self {
-            pem,
-            issuer: Issuer::new(params, key),
-        }
-    }
-
-    fn signs(&self, params: &CertificateParams) -> Identity {
-        let key = KeyPair::generate().expect("a key");
-        let chain = params
-            .signed_by(&key, &self.issuer)
-            .expect("a certificate")
-            .pem();
-        Identity {
-            chain,
-            key: key.serialize_pem(),
-        }
-    }
-
-    fn signs_for(&self, names: &[&str]) -> Identity {
-        self.signs(&for_names(names))
-    }
-}
-
-/// What a server shows.
-struct Identity {
-    chain: String,
-    key: String,
-}
-
-impl Identity {
-    fn server(&self) -> ServerTls {
-        ServerTls::from_pem(self.chain.as_bytes(), self.key.as_bytes()).expect("a server")
-    }
-}
-
-fn for_names(names: &[&str]) -> CertificateParams {
-    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-    CertificateParams::new(names).expect("names")
-}
-
-fn self_signed(params: &CertificateParams) -> Identity {
-    let key = KeyPair::generate().expect("a key");
-    let chain = params.self_signed(&key).expect("a certificate").pem();
-    Identity {
-        chain,
-        key: key.serialize_pem(),
-    }
-}
-
-fn trusting(pem: &str) -> Tls {
-    Tls::client()
-        .add_ca_pem(pem.as_bytes())
-        .expect("a certificate")
-}
-
-/// Trusts nobody in these tests. Holds one root, so that it works on a system without any.
-fn stranger() -> Tls {
-    trusting(&Ca::new("Nobody's CA").pem)
-}
-
-async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-    let addr = listener.local_addr().expect("its address");
-    (listener, addr)
-}
-
-/// One handshake; what either end says of it.
-async fn handshake(
-    server: ServerTls,
-    client: &Tls,
-    host: Host,
-) -> (Result<TlsStream, TlsError>, Result<TlsStream, TlsError>) {
-    let (listener, addr) = listen().await;
-    let accepted = tokio::spawn(async move {
-        let (tcp, _) = listener.accept().await.expect("a client");
-        server.accept(tcp).await
-    });
-    let tcp = TcpStream::connect(addr).await.expect("a connection");
-    let connected = client.connect(&host, tcp).await;
-    (connected, accepted.await.expect("the server"))
-}
-
-async fn succeeds(server: ServerTls, client: &Tls, host: Host) -> (Stream, Stream) {
-    let (client, server) = handshake(server, client, host).await;
-    (
-        client.expect("a handshake").into(),
-        server.expect("a handshake").into(),
-    )
-}
-
-/// The kind and text of the client's error, and the text of the server's.
-async fn fails(server: ServerTls, client: &Tls, host: Host) -> (TlsErrorKind, String, String) {
-    let (client, server) = handshake(server, client, host).await;
-    let (client, server) = (
-        client.expect_err("no handshake"),
-        server.expect_err("no handshake"),
-    );
-    assert!(
-        client
-            .source()
-            .is_some_and(|source| source.is::<rustls::Error>()),
-        "{client:?}"
-    );
-    (client.kind(), client.to_string(), server.to_string())
-}
+use super::tls_support::{
+    Ca, File, domain, echoes, fails, for_names, handshake, hello, listen, localhost, other_config,
+    other_server, self_signed, stranger, succeeds, trusting,
+};
 
 /// Reads the client's first flight, then answers with these bytes and ends its side.
 async fn answers(reply: &'static [u8]) -> (SocketAddr, JoinHandle<()>) {
@@ -180,17 +54,6 @@ async fn fails_against(reply: &'static [u8]) -> (TlsErrorKind, String) {
     server.await.expect("the server");
     assert!(error.source().is_some());
     (error.kind(), error.to_string())
-}
-
-async fn echoes(client: &mut Stream, server: &mut Stream) {
-    let mut read = [0; 4];
-    client.write_all(b"ahoy").await.expect("a write");
-    client.flush().await.expect("a flush");
-    server.read_exact(&mut read).await.expect("a read");
-    server.write_all(&read).await.expect("a write");
-    server.flush().await.expect("a flush");
-    client.read_exact(&mut read).await.expect("a read");
-    assert_eq!(&read, b"ahoy");
 }
 
 #[tokio::test]
@@ -234,8 +97,8 @@ async fn an_unknown_issuer_is_named() {
     assert_eq!(kind, TlsErrorKind::UnknownIssuer);
     assert_eq!(
         text,
-        "certificate is signed by an unknown authority (issuer: Harbour CA); \
-         trust it with an extra CA, or skip verification"
+        "certificate is signed by an unknown authority (issuer: Harbour CA), or the server does not \
+         send its intermediate certificates; trust it with an extra CA, or skip verification"
     );
     assert_eq!(
         server,
@@ -374,9 +237,8 @@ async fn verification_can_be_skipped_and_encrypts_all_the_same() {
 #[tokio::test]
 async fn skipping_verification_still_asks_for_the_key_of_the_certificate() {
     let [shown, held] = [(); 2].map(|()| self_signed(&for_names(&["localhost"])));
-    let chain = rustls::pki_types::CertificateDer::pem_slice_iter(shown.chain.as_bytes());
-    let chain = chain.collect::<Result<_, _>>().expect("a chain");
-    let key = PrivateKeyDer::from_pem_slice(held.key.as_bytes()).expect("a key");
+    let (chain, _) = shown.decoded();
+    let (_, key) = held.decoded();
     let key = ring::sign::any_supported_type(&key).expect("a key");
     let resolver = SingleCertAndKey::from(CertifiedKey::new(chain, key));
     let (listener, addr) = listen().await;
@@ -414,67 +276,10 @@ async fn offers_http_1_1_and_names_the_host_unless_it_is_an_address() {
     ];
     let address = (Host::Ipv4([127, 0, 0, 1].into()), None);
     for (host, expected) in named.into_iter().chain([address]) {
-        let (listener, addr) = listen().await;
-        let server = tokio::spawn(async move {
-            let (tcp, _) = listener.accept().await.expect("a client");
-            let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp)
-                .await
-                .expect("a hello");
-            let hello = start.client_hello();
-            let alpn: Vec<_> = hello
-                .alpn()
-                .into_iter()
-                .flatten()
-                .map(<[u8]>::to_vec)
-                .collect();
-            (hello.server_name().map(str::to_owned), alpn)
-        });
-        let tcp = TcpStream::connect(addr).await.expect("a connection");
-        stranger()
-            .connect(&host, tcp)
-            .await
-            .expect_err("the server goes away");
-        let (name, alpn) = server.await.expect("the server");
+        let (name, alpn) = hello(&stranger(), &host).await;
         assert_eq!(name.as_deref(), expected);
         assert_eq!(alpn, [b"http/1.1"]);
     }
-}
-
-/// A server of rustls' own making, for what ours never does.
-fn other_config(
-    ca: &Ca,
-    versions: &[&'static rustls::SupportedProtocolVersion],
-    alpn: &[&[u8]],
-) -> TlsAcceptor {
-    let identity = ca.signs_for(&["localhost"]);
-    let chain = rustls::pki_types::CertificateDer::pem_slice_iter(identity.chain.as_bytes());
-    let chain = chain.collect::<Result<_, _>>().expect("a chain");
-    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(versions)
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("a configuration");
-    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-    TlsAcceptor::from(Arc::new(config))
-}
-
-async fn other_server(
-    ca: &Ca,
-    versions: &[&'static rustls::SupportedProtocolVersion],
-    alpn: &[&[u8]],
-) -> Result<TlsStream, TlsError> {
-    let acceptor = other_config(ca, versions, alpn);
-    let (listener, addr) = listen().await;
-    let server = tokio::spawn(async move {
-        let (tcp, _) = listener.accept().await.expect("a client");
-        let _ = acceptor.accept(tcp).await;
-    });
-    let tcp = TcpStream::connect(addr).await.expect("a connection");
-    let result = trusting(&ca.pem).connect(&localhost(), tcp).await;
-    server.await.expect("the server");
-    result
 }
 
 #[tokio::test]
@@ -537,7 +342,8 @@ async fn its_futures_can_move_between_threads() {
 
 #[tokio::test]
 async fn speaks_tls_1_2_too() {
-    let stream = other_server(&Ca::new("Harbour CA"), &[&rustls::version::TLS12], &[]).await;
+    let ca = Ca::new("Harbour CA");
+    let stream = other_server(&trusting(&ca.pem), &ca, &[&rustls::version::TLS12], &[]).await;
     let info = stream.expect("a handshake").info();
     assert_eq!(info.version, "TLS 1.2");
     assert!(info.cipher.starts_with("TLS_ECDHE_"), "{}", info.cipher);
@@ -545,12 +351,13 @@ async fn speaks_tls_1_2_too() {
 
 #[tokio::test]
 async fn a_server_of_http_2_alone_is_incompatible() {
-    let result = other_server(&Ca::new("Harbour CA"), rustls::ALL_VERSIONS, &[b"h2"]).await;
+    let ca = Ca::new("Harbour CA");
+    let result = other_server(&trusting(&ca.pem), &ca, rustls::ALL_VERSIONS, &[b"h2"]).await;
     let error = result.expect_err("no protocol in common");
     assert_eq!(error.kind(), TlsErrorKind::Incompatible);
     assert_eq!(
         error.to_string(),
-        "server does not offer HTTP/1.1 over TLS (alert: no application protocol)"
+        "no application protocol (ALPN) in common with the server (alert: no application protocol)"
     );
 }
 
@@ -595,7 +402,7 @@ async fn alerts_are_named() {
     let alerts: [(&[u8], _, _); 5] = [
         (
             b"\x15\x03\x01\0\x02\x02\x46",
-            TlsErrorKind::Incompatible,
+            TlsErrorKind::OldVersion,
             "server supports neither TLS 1.2 nor TLS 1.3 (alert: protocol version)",
         ),
         (
@@ -625,14 +432,14 @@ async fn alerts_are_named() {
 }
 
 #[tokio::test]
-async fn an_answer_in_tls_1_0_is_incompatible() {
+async fn an_answer_in_tls_1_0_is_too_old() {
     const HELLO: &[u8] = b"\x16\x03\x01\0\x2a\x02\0\0\x26\x03\x01\
         0123456789abcdef0123456789abcdef\0\0\x2f\0";
     let (kind, text) = fails_against(HELLO).await;
     assert_eq!(
         (kind, text.as_str()),
         (
-            TlsErrorKind::Incompatible,
+            TlsErrorKind::OldVersion,
             "server supports neither TLS 1.2 nor TLS 1.3"
         )
     );
@@ -774,23 +581,6 @@ async fn a_host_name_that_cannot_be_certified_is_an_error() {
     );
 }
 
-/// A file in the temporary directory, gone at the end of the test.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str, contents: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("bowsprit-{}-{name}", std::process::id()));
-        std::fs::write(&path, contents).expect("a file");
-        Self(path)
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
 #[test]
 fn errors_name_the_ca_file() {
     let add = |path: &PathBuf| Tls::client().add_ca_file(path).expect_err("no CA");
@@ -899,14 +689,4 @@ fn errors_tell_what_a_server_lacks() {
         error.to_string(),
         "key file /nonexistent/key.pem: not found"
     );
-}
-
-#[test]
-fn debug_shows_no_secrets() {
-    let own = self_signed(&for_names(&["localhost"]));
-    assert_eq!(
-        format!("{:?}", trusting(&own.chain)),
-        "Tls { extra_certificates: 1, verified: true, .. }"
-    );
-    assert_eq!(format!("{:?}", own.server()), "ServerTls { chain: 1, .. }");
 }

@@ -1,0 +1,13 @@
+//! The programs in the README and in the guides, compiled with the documentation's.
+
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
+#[doc = include_str!("../../../docs/connections/reconnect.md")]
+struct Reconnect;
+
+#[doc = include_str!("../../../docs/connections/requests.md")]
+struct Requests;
+
+#[doc = include_str!("../../../docs/connections/tls.md")]
+struct Tls;
