@@ -40,10 +40,13 @@ class Relay:
         with suppress(OSError):  # One end has reset the connection; the other is told below.
             while data := source.recv(65536):
                 with self.lock:
-                    self.passed[direction] += len(data)
+                    self.note(direction, data)
                 sink.sendall(data)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+    def note(self, direction: str, data: bytes) -> None:
+        self.passed[direction] += len(data)
 
     def stop(self) -> None:
         with suppress(OSError):

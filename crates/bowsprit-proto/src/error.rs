@@ -117,6 +117,8 @@ pub enum Stage {
     Dns,
     /// Opening the TCP connection.
     Connect,
+    /// Asking a proxy for a tunnel to the server.
+    Proxy,
     /// The TLS handshake.
     Tls,
     /// The opening handshake (RFC 6455 §4).
@@ -132,6 +134,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Dns => "name resolution",
             Self::Connect => "TCP connection",
+            Self::Proxy => "proxy's answer",
             Self::Tls => "TLS handshake",
             Self::Open => "opening handshake",
             Self::Pong => "wait for a pong",

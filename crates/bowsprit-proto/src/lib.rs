@@ -46,8 +46,10 @@ mod deflate;
 mod error;
 pub mod frame;
 pub mod handshake;
+mod host;
 mod message;
 mod prepared;
+mod unix_uri;
 mod uri;
 
 pub use close::{Cause, CloseCode, CloseFrame, Closed, Initiator};
@@ -55,9 +57,10 @@ pub use config::{Config, KeepAlive, Limits, Timeouts};
 pub use connection::{Connection, Event, State, Timestamp};
 pub use deflate::{Deflate, DeflateParams};
 pub use error::{CloseError, ProtocolError, SendError, Stage};
+pub use host::Host;
 pub use message::{Kind, Message, MessageRef, Text};
 pub use prepared::Prepared;
-pub use uri::{Host, InvalidUri, Uri};
+pub use uri::{InvalidUri, Uri};
 
 /// Which end of a connection this is (RFC 6455 §1.2). A client masks what it sends, a server never does.
 ///

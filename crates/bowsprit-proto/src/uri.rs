@@ -1,22 +1,25 @@
-//! `ws:` and `wss:` URIs (RFC 6455 §3).
+//! `ws:` and `wss:` URIs (RFC 6455 §3), and `ws+unix:` for sockets of the same machine.
 
 use alloc::{
     borrow::ToOwned,
+    boxed::Box,
     format,
     string::{String, ToString},
 };
-use core::{
-    fmt,
-    net::{Ipv4Addr, Ipv6Addr},
-    str::FromStr,
-};
+use core::{fmt, str::FromStr};
 
-/// Where a client connects to: a checked `ws:` or `wss:` URI.
+use crate::{Host, unix_uri};
+
+/// Where a client connects to: a checked `ws:`, `wss:` or `ws+unix:` URI.
 ///
 /// The text is taken as RFC 3986 has it, not as a browser's address bar would: what is malformed is
 /// refused and not repaired. A host is lower-cased and brought to ASCII (UTS 46), and loses one
 /// trailing dot, which neither certificates nor virtual hosts know. Other than ASCII in the path and
 /// query is percent-encoded. Everything else there reaches the server as it was written.
+///
+/// `ws+unix:/path/to/socket:/resource` is no scheme of RFC 6455 but one that node's `ws` began: a Unix
+/// socket by its absolute path, then the resource, `/` if it is left out. In the path `%` has its usual
+/// meaning, so that a colon is written `%3A`. The host is `localhost`.
 ///
 /// ```
 /// use bowsprit_proto::Uri;
@@ -33,6 +36,8 @@ pub struct Uri {
     host: Host,
     port: u16,
     target: String,
+    /// In place of an address of the network.
+    socket: Option<Box<str>>,
 }
 
 impl Uri {
@@ -43,7 +48,7 @@ impl Uri {
     ///
     /// # Errors
     ///
-    /// When the text is no `ws:` or `wss:` URI, or has a part that a WebSocket URI must not have.
+    /// When the text is no such URI, or has a part that a WebSocket URI must not have.
     pub fn parse(text: &str) -> Result<Self, InvalidUri> {
         if text.len() > Self::MAX_LENGTH {
             return Err(InvalidUri::TooLong {
@@ -52,6 +57,16 @@ impl Uri {
         }
         if let Some(forbidden) = text.chars().find(|&c| is_forbidden(c)) {
             return Err(InvalidUri::ForbiddenCharacter(forbidden));
+        }
+        if let Some(rest) = unix_uri::strip_scheme(text)? {
+            let (socket, target) = unix_uri::split(rest)?;
+            return Ok(Self {
+                secure: false,
+                host: Host::Domain("localhost".to_owned()),
+                port: default_port(false),
+                target: parse_target(target)?,
+                socket: Some(socket),
+            });
         }
         let (secure, rest) = split_scheme(text)?;
         if rest.contains('#') {
@@ -79,9 +94,10 @@ impl Uri {
         };
         Ok(Self {
             secure,
-            host: Host::parse(host).map_err(hidden)?,
+            host: host.parse().map_err(hidden)?,
             port: parse_port(port, secure).map_err(hidden)?,
             target: parse_target(target)?,
+            socket: None,
         })
     }
 
@@ -90,12 +106,13 @@ impl Uri {
         self.secure
     }
 
-    /// The host to connect to.
+    /// The host to connect to: `localhost` where [`socket_path`](Self::socket_path) says the rest.
     pub const fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The port to connect to. Default: 80 for `ws`, 443 for `wss`.
+    /// The port to connect to. Default: 80 for `ws`, 443 for `wss`. A Unix socket has none, which is
+    /// said as 80.
     pub const fn port(&self) -> u16 {
         self.port
     }
@@ -109,6 +126,28 @@ impl Uri {
         }
     }
 
+    /// The absolute path of the Unix socket to connect to, decoded; `None` in a URI of the network.
+    ///
+    /// ```
+    /// use bowsprit_proto::Uri;
+    ///
+    /// let uri = Uri::parse("ws+unix:/run/my%20app.socket:/chat?room=1")?;
+    /// assert_eq!(uri.socket_path(), Some("/run/my app.socket"));
+    /// assert_eq!((uri.authority().as_str(), uri.target()), ("localhost", "/chat?room=1"));
+    /// # Ok::<(), bowsprit_proto::InvalidUri>(())
+    /// ```
+    pub fn socket_path(&self) -> Option<&str> {
+        self.socket.as_deref()
+    }
+
+    /// This URI, reached through the Unix socket of `other` where it names the same server.
+    pub(crate) fn behind_socket_of(mut self, other: &Self) -> Self {
+        if !self.secure && self.authority() == other.authority() {
+            self.socket.clone_from(&other.socket);
+        }
+        self
+    }
+
     /// The path and the query, which begin with a slash: the resource name of RFC 6455 §3.
     pub fn target(&self) -> &str {
         &self.target
@@ -117,6 +156,9 @@ impl Uri {
 
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = self.socket_path() {
+            return write!(f, "ws+unix:{}:{}", unix_uri::encode(path), self.target);
+        }
         let scheme = if self.secure { "wss" } else { "ws" };
         write!(f, "{scheme}://{}{}", self.authority(), self.target)
     }
@@ -132,80 +174,6 @@ impl FromStr for Uri {
 
     fn from_str(text: &str) -> Result<Self, InvalidUri> {
         Self::parse(text)
-    }
-}
-
-/// The host of a [`Uri`]. Displayed as in a URI: an IPv6 address stands in brackets.
-///
-/// ```
-/// use bowsprit_proto::{Host, Uri};
-///
-/// let uri = Uri::parse("ws://[::1]:9002/")?;
-/// assert_eq!(uri.host(), &Host::Ipv6("::1".parse().unwrap()));
-/// assert_eq!(uri.host().to_string(), "[::1]");
-/// # Ok::<(), bowsprit_proto::InvalidUri>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Host {
-    /// A name in lower-case ASCII, without a trailing dot.
-    Domain(String),
-    /// An IPv4 address.
-    Ipv4(Ipv4Addr),
-    /// An IPv6 address, without a zone.
-    Ipv6(Ipv6Addr),
-}
-
-impl Host {
-    fn parse(text: &str) -> Result<Self, InvalidUri> {
-        if text.is_empty() {
-            return Err(InvalidUri::EmptyHost);
-        }
-        if let Some(address) = text.strip_prefix('[') {
-            return Self::parse_ipv6(address).map(Self::Ipv6);
-        }
-        if text.contains(':') {
-            return Err(InvalidUri::UnbracketedColon);
-        }
-        let invalid = || InvalidUri::Host(text.to_owned());
-        // The `url` crate would decode it, and a name has nothing to hide.
-        if text.contains('%') {
-            return Err(invalid());
-        }
-        match url::Host::parse(text) {
-            Ok(url::Host::Domain(name)) => {
-                let name = name.strip_suffix('.').unwrap_or(&name);
-                is_domain(name)
-                    .then(|| Self::Domain(name.to_owned()))
-                    .ok_or_else(invalid)
-            }
-            // `127.1`, `0x7f.0.0.1` and `0177.0.0.1` mean the same to a browser and hide an address from
-            // every other check.
-            Ok(url::Host::Ipv4(_)) | Err(url::ParseError::InvalidIpv4Address) => text
-                .parse()
-                .map(Self::Ipv4)
-                .map_err(|_| InvalidUri::Ipv4(text.to_owned())),
-            Ok(url::Host::Ipv6(_)) | Err(_) => Err(invalid()),
-        }
-    }
-
-    fn parse_ipv6(text: &str) -> Result<Ipv6Addr, InvalidUri> {
-        let address = text.strip_suffix(']').unwrap_or_default();
-        if address.contains('%') {
-            return Err(InvalidUri::ZoneId);
-        }
-        address
-            .parse()
-            .map_err(|_| InvalidUri::Ipv6(format!("[{text}")))
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Domain(name) => f.write_str(name),
-            Self::Ipv4(address) => write!(f, "{address}"),
-            Self::Ipv6(address) => write!(f, "[{address}]"),
-        }
     }
 }
 
@@ -252,6 +220,10 @@ pub enum InvalidUri {
     Port(String),
     /// RFC 3986 §2.1: a `%` that two hexadecimal digits do not follow.
     PercentEncoding,
+    /// What follows `ws+unix:` is not an absolute path, optionally with a colon and a resource behind it.
+    SocketPath,
+    /// The scheme is `wss+unix`, which does not exist here.
+    SecureSocket,
 }
 
 impl fmt::Display for InvalidUri {
@@ -275,6 +247,12 @@ impl fmt::Display for InvalidUri {
             }
             Self::Port(port) => write!(f, "port is {port:?}, expected a number from 1 to 65535"),
             Self::PercentEncoding => f.write_str("% is not followed by two hexadecimal digits"),
+            Self::SocketPath => f.write_str(
+                "URI of a Unix socket is not ws+unix:/absolute/path or ws+unix:/absolute/path:/resource",
+            ),
+            Self::SecureSocket => f.write_str(
+                "wss+unix is not supported: a Unix socket does not leave the machine; use ws+unix",
+            ),
         }
     }
 }
@@ -308,17 +286,6 @@ fn split_scheme(text: &str) -> Result<(bool, &str), InvalidUri> {
     })
 }
 
-/// RFC 1123 §2.1, and the underscore that service names have.
-fn is_domain(name: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
-}
-
 const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
@@ -335,14 +302,18 @@ fn parse_port(text: &str, secure: bool) -> Result<u16, InvalidUri> {
     }
 }
 
-fn parse_target(text: &str) -> Result<String, InvalidUri> {
+/// RFC 3986 §2.1: two digits behind each `%`.
+pub(crate) fn check_percent_encoding(text: &str) -> Result<(), InvalidUri> {
     let is_encoded = |after: &str| {
         let digits = after.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    if !text.split('%').skip(1).all(is_encoded) {
-        return Err(InvalidUri::PercentEncoding);
-    }
+    let all = text.split('%').skip(1).all(is_encoded);
+    all.then_some(()).ok_or(InvalidUri::PercentEncoding)
+}
+
+fn parse_target(text: &str) -> Result<String, InvalidUri> {
+    check_percent_encoding(text)?;
     let mut target = String::with_capacity(text.len() + 1);
     if !text.starts_with('/') {
         target.push('/');

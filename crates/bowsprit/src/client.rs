@@ -9,7 +9,7 @@ use std::{
 use bowsprit_proto::{CloseCode, Config, Uri, handshake::Request};
 
 use crate::{
-    ConnectError, ConnectRequest, Handlers, InvalidRequest, Tls, WebSocket,
+    ConnectError, ConnectRequest, Dns, Handlers, InvalidRequest, Proxy, Tls, WebSocket,
     background::{self, Background},
     roster::Roster,
 };
@@ -93,6 +93,10 @@ pub struct Defaults {
     pub user_agent: Option<String>,
     /// How `wss` connections are checked. Default: [`Tls::client`].
     pub tls: Tls,
+    /// Through which proxy connections go. Default: [`Proxy::environment`], read when the client was made.
+    pub proxy: Proxy,
+    /// How the addresses of hosts are found. Default: [`Dns::default`], as the system does.
+    pub dns: Dns,
     /// How many redirections in a row are followed, as [`ConnectRequest::redirects`] says. Default: 0.
     pub redirects: u8,
 }
@@ -111,6 +115,8 @@ impl Client {
                 handlers: Handlers::new(),
                 user_agent: Some(USER_AGENT.to_owned()),
                 tls: Tls::client(),
+                proxy: Proxy::environment(),
+                dns: Dns::default(),
                 redirects: 0,
             },
         }
@@ -120,7 +126,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the URI is not one of RFC 6455 §3.
+    /// When the URI is not one of RFC 6455 §3, nor a `ws+unix:` one.
     pub fn request(&self, uri: &str) -> Result<ConnectRequest, InvalidRequest> {
         let defaults = self.defaults().clone();
         let mut request = Request::new(Uri::parse(uri)?);
@@ -260,6 +266,20 @@ impl ClientBuilder {
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.defaults.tls = tls;
+        self
+    }
+
+    /// Through which proxy connections go. Default: [`Proxy::environment`].
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.defaults.proxy = proxy;
+        self
+    }
+
+    /// How the addresses of hosts are found. Default: [`Dns::default`].
+    #[must_use]
+    pub fn dns(mut self, dns: Dns) -> Self {
+        self.defaults.dns = dns;
         self
     }
 

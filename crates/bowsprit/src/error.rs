@@ -7,7 +7,7 @@ use bowsprit_proto::{
     handshake::{self, HandshakeError, InvalidRedirect, ResponseHead},
 };
 
-use crate::{DialError, TlsError, TlsErrorKind, dial::io_words};
+use crate::{DialError, ProxyError, TlsError, TlsErrorKind, dial::io_words};
 
 /// Why a client's connection never opened.
 ///
@@ -30,8 +30,10 @@ use crate::{DialError, TlsError, TlsErrorKind, dial::io_words};
 pub enum ConnectError {
     /// Found before anything was dialled.
     Request(InvalidRequest),
-    /// The name was not found, or no address answered.
+    /// The name was not found, or no address answered, or nobody at a Unix socket.
     Dial(DialError),
+    /// The proxy gave no tunnel, or was not reached itself.
+    Proxy(ProxyError),
     /// TLS failed: the certificate, or the handshake itself.
     Tls(TlsError),
     /// The transport failed during the opening handshake.
@@ -67,11 +69,12 @@ impl ConnectError {
             Self::Dial(error) => error.is_retryable(),
             Self::Tls(error) => error.kind() == TlsErrorKind::Io,
             Self::Io(_) | Self::Timeout(_) => true,
-            Self::Handshake { error, .. } => matches!(
-                error,
-                HandshakeError::Status(408 | 425 | 429 | 500 | 502..=504)
-                    | HandshakeError::Eof { .. }
-            ),
+            Self::Proxy(error) => error.kind().is_retryable(),
+            Self::Handshake { error, .. } => match error {
+                HandshakeError::Status(status) => is_passing(*status),
+                HandshakeError::Eof { .. } => true,
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -92,11 +95,17 @@ impl ConnectError {
     }
 }
 
+/// Statuses that say "not now" rather than "no" (RFC 9110 §15.5 and §15.6).
+pub(crate) const fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=504)
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(error) => write!(f, "{error}"),
             Self::Dial(error) => write!(f, "{error}"),
+            Self::Proxy(error) => write!(f, "{error}"),
             Self::Tls(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{} during the opening handshake", io_words(error)),
             Self::Handshake {
@@ -126,6 +135,7 @@ impl StdError for ConnectError {
         match self {
             Self::Request(error) => Some(error),
             Self::Dial(error) => Some(error),
+            Self::Proxy(error) => Some(error),
             Self::Tls(error) => Some(error),
             Self::Io(error) => Some(error),
             Self::Handshake { error, .. } => Some(error),
@@ -144,6 +154,12 @@ impl From<InvalidRequest> for ConnectError {
 impl From<DialError> for ConnectError {
     fn from(error: DialError) -> Self {
         Self::Dial(error)
+    }
+}
+
+impl From<ProxyError> for ConnectError {
+    fn from(error: ProxyError) -> Self {
+        Self::Proxy(error)
     }
 }
 

@@ -3,6 +3,12 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+#[doc = include_str!("../../../docs/connections/dialling.md")]
+struct Dialling;
+
+#[doc = include_str!("../../../docs/connections/proxies.md")]
+struct Proxies;
+
 #[doc = include_str!("../../../docs/connections/reconnect.md")]
 struct Reconnect;
 

@@ -49,6 +49,7 @@ mod info;
 mod link;
 mod log;
 mod open;
+mod proxy;
 mod reconnect;
 mod request;
 mod roster;
@@ -70,12 +71,13 @@ pub use bowsprit_proto::{
     SendError, Stage, Text, Timeouts,
 };
 pub use client::{Client, ClientBuilder, Defaults, connect};
-pub use dial::DialError;
+pub use dial::{DialError, Dns};
 pub use error::{AcceptError, ConnectError, Error, InvalidRequest};
 pub use handle::{ConnectionId, Handle, State};
 pub use handler::{Context, Handler, Handlers, Pong};
 pub use hub::{Delivery, Hub, Membership, SlowReader, broadcast};
 pub use info::ConnectionInfo;
+pub use proxy::{InvalidProxy, Proxy, ProxyError, ProxyErrorKind};
 pub use reconnect::{Reconnect, Retry, RetryCause};
 pub use request::{Attempts, ConnectRequest};
 pub use server::{HttpRequest, Listener, Server, ServerBuilder, ServerDefaults, accept};

@@ -3,19 +3,20 @@
 use std::{borrow::Cow, io, net::SocketAddr, sync::Arc};
 
 use bowsprit_proto::{
-    Config, Connection, Role, Stage,
+    Config, Connection, Host, Role, Stage, Uri,
     frame::MaskingKey,
     handshake::{ClientHandshake, HandshakeError, Request},
 };
 use rand::RngExt;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
     time::timeout,
 };
 
 use crate::{
-    ConnectError, ConnectionId, ConnectionInfo, Defaults, Stream, TlsInfo,
-    dial::{dial, resolve},
+    ConnectError, ConnectionId, ConnectionInfo, Defaults, DialError, Stream, TlsInfo,
+    dial::{dial, dial_unix},
     driver::{Core, Driver},
     link::Link,
     log,
@@ -58,7 +59,8 @@ pub(crate) async fn open(
     settings: &Defaults,
 ) -> Result<Opened<Stream>, ConnectError> {
     let mut stage = Stage::Dns;
-    let opening = follow(request, settings, &mut stage);
+    // What it takes to get there is larger than the connection will be, whose task holds this future.
+    let opening = Box::pin(follow(request, settings, &mut stage));
     let result = timeout(settings.config.timeouts.open, opening).await;
     result.unwrap_or(Err(ConnectError::Timeout(stage)))
 }
@@ -91,20 +93,45 @@ async fn open_once(
     settings: &Defaults,
     stage: &mut Stage,
 ) -> Result<Opened<Stream>, ConnectError> {
-    let (uri, config) = (request.uri(), &settings.config);
-    *stage = Stage::Dns;
-    let addresses = resolve(uri.host(), uri.port()).await?;
-    *stage = Stage::Connect;
-    let tcp = dial(&addresses, config.nodelay).await?;
-    let stream = if uri.is_secure() {
-        *stage = Stage::Tls;
-        Stream::from(settings.tls.connect(uri.host(), tcp).await?)
-    } else {
-        Stream::from(tcp)
-    };
+    let stream = reach(request.uri(), settings, stage).await?;
     *stage = Stage::Open;
     let (peer, tls) = (stream.peer_addr().ok(), stream.tls_info());
-    shake_hands(stream, request, config, peer, tls).await
+    shake_hands(stream, request, &settings.config, peer, tls).await
+}
+
+/// A stream to the server of this URI, straight or through a proxy, and says in which stage it is.
+async fn reach(uri: &Uri, settings: &Defaults, stage: &mut Stage) -> Result<Stream, ConnectError> {
+    if let Some(path) = uri.socket_path() {
+        *stage = Stage::Connect;
+        return Ok(dial_unix(path).await?);
+    }
+    let tcp = match settings.proxy.for_uri(uri)? {
+        None => dial_host(uri.host(), uri.port(), settings, stage).await?,
+        Some(proxy) => {
+            let dialled = dial_host(proxy.host(), proxy.port(), settings, stage).await;
+            let mut tcp = dialled.map_err(|error| proxy.unreachable(error))?;
+            *stage = Stage::Proxy;
+            proxy.tunnel(&mut tcp, uri, &settings.config.limits).await?;
+            tcp
+        }
+    };
+    if !uri.is_secure() {
+        return Ok(tcp.into());
+    }
+    *stage = Stage::Tls;
+    Ok(settings.tls.connect(uri.host(), tcp).await?.into())
+}
+
+async fn dial_host(
+    host: &Host,
+    port: u16,
+    settings: &Defaults,
+    stage: &mut Stage,
+) -> Result<TcpStream, DialError> {
+    *stage = Stage::Dns;
+    let addresses = settings.dns.addresses(host, port).await?;
+    *stage = Stage::Connect;
+    dial(&addresses, settings.config.nodelay).await
 }
 
 /// Shakes hands over a transport of the caller's own, within `timeouts.open`.

@@ -1,4 +1,5 @@
-//! What a message allocates on a server in full swing, with its runtime and a real socket.
+//! What a message allocates on a server in full swing, with its runtime and a real socket; and what a
+//! client's connection does.
 //!
 //! Allocations are counted in the server's thread alone; the peer has its own and blocks in it.
 
@@ -12,7 +13,8 @@ use std::{
 
 use allocation_counter::measure;
 use bowsprit::{
-    Context, Error, Handler, MessageRef, Server, ServerTls, Tls, TlsInfo, WebSocket, proto::Host,
+    Client, Context, Error, Handler, MessageRef, Server, ServerTls, Tls, TlsInfo, WebSocket,
+    proto::Host,
 };
 use tokio::{
     net::TcpListener,
@@ -145,4 +147,15 @@ fn what_tls_has_settled_takes_no_memory_of_its_own_in_a_server() {
     assert_eq!(counted.count_total, 0);
     assert_eq!(info.and_then(|info| info.alpn).as_deref(), Some("http/1.1"));
     assert!(size_of::<TlsInfo>() <= 72);
+}
+
+/// Looking up, dialling, proxies, TLS and the handshake need far more than a connection that is open.
+#[test]
+fn a_clients_task_is_no_larger_than_its_connection() {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let _inside = runtime.enter();
+    let request = Client::new().request("ws://127.0.0.1:1").expect("a URI");
+    let counted = measure(|| drop(request.start()));
+    assert!(counted.bytes_max < 4096, "{counted:?}");
 }

@@ -12,8 +12,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{
     ACCEPT, Agreed, CONNECTION, EXTENSIONS, HOST, HandshakeError, InvalidRequest, KEY, ORIGIN,
-    ResponseHead, SUBPROTOCOL, SUPPORTED_VERSION, UPGRADE, VERSION, accept_value, extensions,
-    head::LineReader,
+    ResponseHead, ResponseReader, SUBPROTOCOL, SUPPORTED_VERSION, UPGRADE, VERSION, accept_value,
+    extensions,
     headers::{Headers, check_custom, encode_line, is_token},
 };
 use crate::{Config, Deflate, DeflateParams, Uri, deflate};
@@ -157,8 +157,7 @@ pub struct ClientHandshake {
     subprotocols: Vec<String>,
     expected_accept: String,
     deflate: Option<Deflate>,
-    lines: LineReader,
-    response: Option<ResponseHead>,
+    response: ResponseReader,
     outcome: Option<Result<Agreed, HandshakeError>>,
 }
 
@@ -175,8 +174,7 @@ impl ClientHandshake {
             subprotocols: request.subprotocols.clone(),
             expected_accept: accept_value(&key),
             deflate,
-            lines: LineReader::new(b"HTTP/", &config.limits),
-            response: None,
+            response: ResponseReader::new(&config.limits),
             outcome: None,
         }
     }
@@ -204,35 +202,24 @@ impl ClientHandshake {
 
     /// The head of the response as far as it was read, also after an error.
     pub const fn response(&self) -> Option<&ResponseHead> {
-        self.response.as_ref()
+        self.response.head()
     }
 
     /// What went wrong when the transport ends now.
     pub const fn eof(&self) -> HandshakeError {
-        HandshakeError::Eof {
-            received: self.lines.received(),
-        }
+        self.response.eof()
     }
 
     fn read(&mut self, input: &mut &[u8]) -> Result<Option<Agreed>, HandshakeError> {
-        loop {
-            let Some(line) = self.lines.next_line(input)? else {
-                return Ok(None);
-            };
-            match &mut self.response {
-                None => self.response = Some(ResponseHead::from_line(&line)?),
-                Some(head) if !line.is_empty() => head.headers.append_line(&line)?,
-                Some(head) if is_interim(head.status()) => self.response = None,
-                Some(head) => {
-                    check_upgrade(head)?;
-                    check_accept(head, &self.expected_accept)?;
-                    return Ok(Some(Agreed {
-                        subprotocol: check_subprotocol(head, &self.subprotocols)?,
-                        deflate: check_extensions(head, self.deflate.as_ref())?,
-                    }));
-                }
-            }
-        }
+        let Some(head) = self.response.receive(input)? else {
+            return Ok(None);
+        };
+        check_upgrade(head)?;
+        check_accept(head, &self.expected_accept)?;
+        Ok(Some(Agreed {
+            subprotocol: check_subprotocol(head, &self.subprotocols)?,
+            deflate: check_extensions(head, self.deflate.as_ref())?,
+        }))
     }
 }
 
@@ -240,15 +227,10 @@ impl ClientHandshake {
 impl fmt::Debug for ClientHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHandshake")
-            .field("response", &self.response)
+            .field("response", &self.response())
             .field("outcome", &self.outcome)
             .finish_non_exhaustive()
     }
-}
-
-/// RFC 9110 §15.2: 100 and 103, for example. 101 is the answer that a client waits for.
-const fn is_interim(status: u16) -> bool {
-    matches!(status, 100 | 102..=199)
 }
 
 /// RFC 6455 §4.1, what a client does with the response, items 1 to 3.

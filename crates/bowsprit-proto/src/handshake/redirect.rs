@@ -1,6 +1,9 @@
 //! Where a server sends a client instead of answering it (RFC 9110 §15.4, RFC 6455 §4.1).
 
-use alloc::string::{String, ToString};
+use alloc::{
+    format,
+    string::{String, ToString},
+};
 use core::fmt;
 
 use url::Url;
@@ -60,8 +63,13 @@ impl Request {
 }
 
 /// RFC 3986 §5: a reference may leave out what it has in common with the URI that it stands behind.
-fn resolve(base: &Uri, location: &str) -> Result<Uri, InvalidRedirect> {
-    let base = Url::parse(&base.to_string()).map_err(|_| InvalidRedirect::Location)?;
+fn resolve(from: &Uri, location: &str) -> Result<Uri, InvalidRedirect> {
+    // What a server behind a Unix socket says is meant as its clients address it.
+    let base = match from.socket_path() {
+        Some(_) => format!("ws://{}{}", from.authority(), from.target()),
+        None => from.to_string(),
+    };
+    let base = Url::parse(&base).map_err(|_| InvalidRedirect::Location)?;
     let mut target = base.join(location).map_err(|_| InvalidRedirect::Location)?;
     // RFC 6455 §3: the resource name has no fragment.
     target.set_fragment(None);
@@ -71,7 +79,8 @@ fn resolve(base: &Uri, location: &str) -> Result<Uri, InvalidRedirect> {
         "https" | "wss" => "wss:",
         other => return Err(InvalidRedirect::Scheme(other.to_string())),
     };
-    Uri::parse(&[scheme, rest].concat()).map_err(InvalidRedirect::Uri)
+    let uri = Uri::parse(&[scheme, rest].concat()).map_err(InvalidRedirect::Uri)?;
+    Ok(uri.behind_socket_of(from))
 }
 
 /// Why a redirection is not followed.

@@ -56,6 +56,22 @@ fn resolves_the_location_against_the_uri() {
 }
 
 #[test]
+fn stays_behind_a_unix_socket_unless_it_is_led_away() {
+    let base = "ws+unix:/run/app.sock:/a/b";
+    for (location, expected) in [
+        ("/new", "ws+unix:/run/app.sock:/new"),
+        ("c?d=1", "ws+unix:/run/app.sock:/a/c?d=1"),
+        ("http://localhost/e", "ws+unix:/run/app.sock:/e"),
+        ("http://localhost:81/", "ws://localhost:81/"),
+        ("wss://other.example/", "wss://other.example/"),
+    ] {
+        assert_eq!(target(base, location), expected, "{location}");
+    }
+    let away = redirected(base, "ws://localhost:81/").expect("a target");
+    assert!(away.headers().all(|(name, _)| name == "X-Client"));
+}
+
+#[test]
 fn follows_the_five_kinds_of_redirection_and_nothing_else() {
     let request = request("ws://a.example/");
     for status in [301, 302, 303, 307, 308] {

@@ -298,9 +298,87 @@ fn shows_invisible_characters_with_escapes() {
     );
 }
 
+#[test]
+fn reads_unix_sockets_by_their_path() {
+    // The text, then the path, the resource, and the text in its usual form.
+    let table = [
+        ("ws+unix:/a.sock", "/a.sock", "/", "ws+unix:/a.sock:/"),
+        ("ws+unix:/a.sock:", "/a.sock", "/", "ws+unix:/a.sock:/"),
+        (
+            "WS+Unix:///run/A:/x?y=1",
+            "/run/A",
+            "/x?y=1",
+            "ws+unix:/run/A:/x?y=1",
+        ),
+        ("ws+unix:/a:?y", "/a", "/?y", "ws+unix:/a:/?y"),
+        ("ws+unix:/%2Fa", "//a", "/", "ws+unix:////a:/"),
+        (
+            "ws+unix:/a:/b:9002/c",
+            "/a",
+            "/b:9002/c",
+            "ws+unix:/a:/b:9002/c",
+        ),
+        (
+            "ws+unix:/a@b%3Ac%20%25:/%20",
+            "/a@b:c %",
+            "/%20",
+            "ws+unix:/a@b%3Ac%20%25:/%20",
+        ),
+        ("ws+unix:/%3f%23%0A:/", "/?#\n", "/", "ws+unix:/%3F%23%0A:/"),
+        (
+            "ws+unix:/ü%C3%BC:/ü",
+            "/üü",
+            "/%C3%BC",
+            "ws+unix:/%C3%BC%C3%BC:/%C3%BC",
+        ),
+    ];
+    for (text, path, target, usual) in table {
+        let uri = Uri::parse(text).expect(text);
+        assert_eq!(uri.socket_path(), Some(path), "{text}");
+        assert_eq!(uri.target(), target, "{text}");
+        assert_eq!(uri.to_string(), usual, "{text}");
+        assert_eq!(uri.to_string().parse(), Ok(uri.clone()), "{text}");
+        assert_eq!(
+            (uri.authority().as_str(), uri.is_secure()),
+            ("localhost", false)
+        );
+    }
+    assert_eq!(
+        Uri::parse("ws://localhost").map(|uri| uri.socket_path().is_some()),
+        Ok(false)
+    );
+}
+
+#[test]
+fn refuses_unix_sockets_without_an_absolute_path() {
+    let texts = [
+        "ws+unix:",
+        "ws+unix:a.sock",
+        "ws+unix:./a.sock:/x",
+        "ws+unix://host/a.sock",
+        "ws+unix:///%00:/x",
+        "ws+unix:/%ff:/x",
+        "ws+unix:/a?x:/y",
+        "ws+unix:/a:9002",
+        "ws+unix::/x",
+    ];
+    for text in texts {
+        refuses(text, SocketPath);
+    }
+    refuses("ws+unix:/a#b:/x", Fragment);
+    refuses("ws+unix:/a:/x#b", Fragment);
+    refuses("ws+unix:/a%2:/x", PercentEncoding);
+    refuses("ws+unix:/a:/x%", PercentEncoding);
+    refuses("ws+unix:/a b:/", ForbiddenCharacter(' '));
+    refuses("wss+unix:/a.sock:/", SecureSocket);
+    refuses("WSS+UNIX:///a", SecureSocket);
+    refuses("http+unix:/a", NoScheme);
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in any::<String>()) {
+        let _ = Uri::parse(&format!("ws+unix:/{text}"));
         let _ = Uri::parse(&text);
         let _ = Uri::parse(&format!("ws://{text}"));
         let _ = Uri::parse(&format!("ws://h/{text}"));
@@ -311,6 +389,15 @@ proptest! {
         if let Ok(uri) = Uri::parse(&text) {
             prop_assert!(uri.to_string().bytes().all(|byte| byte.is_ascii_graphic()));
             prop_assert!(uri.target().starts_with('/'));
+            prop_assert_eq!(Uri::parse(&uri.to_string()), Ok(uri));
+        }
+    }
+
+    #[test]
+    fn what_is_read_of_a_path_is_plain_and_reads_back(text in "ws\\+unix:/([a-z:/?@é]|%[2-7][0-9A-F]){1,12}") {
+        if let Ok(uri) = Uri::parse(&text) {
+            prop_assert!(uri.to_string().bytes().all(|byte| byte.is_ascii_graphic()));
+            prop_assert!(uri.socket_path().is_some_and(|path| path.starts_with('/')));
             prop_assert_eq!(Uri::parse(&uri.to_string()), Ok(uri));
         }
     }

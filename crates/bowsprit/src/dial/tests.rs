@@ -9,6 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep};
 
+use bowsprit_proto::Host;
+
 use super::*;
 
 fn addrs(texts: &[&str]) -> Vec<SocketAddr> {
@@ -161,6 +163,10 @@ fn leaves_out_the_numbers_of_the_system() {
         io_words(&io::Error::from_raw_os_error(111)),
         "connection refused"
     );
+}
+
+async fn resolve(host: &Host, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+    Dns::default().addresses(host, port).await
 }
 
 fn named(name: &str) -> Host {

@@ -8,8 +8,8 @@ use std::{fmt, sync::Arc};
 use bowsprit_proto::{Config, handshake::Request};
 
 use crate::{
-    Client, ConnectError, ConnectionId, Defaults, Handle, Handler, Handlers, InvalidRequest,
-    Reconnect, State, Tls, link::Link,
+    Client, ConnectError, ConnectionId, Defaults, Dns, Handle, Handler, Handlers, InvalidRequest,
+    Proxy, Reconnect, State, Tls, link::Link,
 };
 
 pub use attempts::Attempts;
@@ -32,9 +32,10 @@ pub use attempts::Attempts;
 pub struct ConnectRequest {
     client: Client,
     request: Request,
+    /// Copied from the client, and changed since for this connection.
     settings: Defaults,
     reconnect: Option<Reconnect>,
-    /// Set in place of the settings' handlers.
+    /// Set in place of the handlers among them.
     handler: Option<Box<dyn Handler>>,
     attempt: Attempt,
 }
@@ -153,6 +154,20 @@ impl ConnectRequest {
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.settings.tls = tls;
+        self
+    }
+
+    /// Replaces the proxy copied from the client.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.settings.proxy = proxy;
+        self
+    }
+
+    /// Replaces the way to find addresses copied from the client.
+    #[must_use]
+    pub fn dns(mut self, dns: Dns) -> Self {
+        self.settings.dns = dns;
         self
     }
 

@@ -105,9 +105,7 @@ impl ConnectRequest {
         drop(client);
         let mut row = reconnect.map(Row::new);
         loop {
-            // Boxed, so that what only the handshake needs is freed when it is over.
-            let opening = Box::pin(open(&request, &settings));
-            let delay = match cancelable(&link, &member, opening).await {
+            let delay = match cancelable(&link, &member, open(&request, &settings)).await {
                 Ok(opened) => {
                     let (mut driver, info, early) =
                         opened.into_driver(handle.id(), Some(link.clone()), Some(member));
