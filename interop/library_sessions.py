@@ -126,16 +126,20 @@ def parameters(header: str | None) -> dict[str, object] | None:
 
 def talk(client: End, service: Service, uri: str, *subprotocols: str) -> dict:
     """Runs the client to its end and returns its report."""
+    done = run(client, service, uri, *subprotocols)
+    assert done.returncode == 0, f"the client ended with exit status {done.returncode}:\n{done.stderr}"
+    return json.loads(done.stdout)
+
+
+def run(client: End, service: Service, uri: str, *subprotocols: str) -> subprocess.CompletedProcess:
     command = [*client.command, "client", uri, "--compress", service.compress]
     if service.transport == "wss":
         command += ["--ca", service.folder / "ca.pem"]
     for name in subprotocols:
         command += ["--subprotocol", name]
-    done = subprocess.run(
+    return subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL
     )
-    assert done.returncode == 0, f"the client ended with exit status {done.returncode}:\n{done.stderr}"
-    return json.loads(done.stdout)
 
 
 def client_closes(client: End, service: Service) -> None:
@@ -146,6 +150,25 @@ def client_closes(client: End, service: Service) -> None:
     # The server's preference decides, not the client's.
     Outcome("interop.v2", deflate, (4002, "done"), CONVERSATION, CONVERSATION).expect(report, *service.reports(uri))
     expect_compression(service.relay, before, CONVERSATION, deflate is not None)
+
+
+def nothing_in_common(client: End, service: Service) -> None:
+    """RFC 6455 §4.2.2, item 5.4: the server may go on without a subprotocol. §4.1 leaves it to the client
+    whether it does, too: `ws` does not."""
+    uri = service.uri("/echo/nothing-in-common")
+    if client.name == "node":
+        done = run(client, service, uri, "interop.v9")
+        assert done.returncode != 0 and "no subprotocol" in done.stderr, f"{done}"
+        expect("the server's subprotocol", service.server.wait_for(uri, "open")["subprotocol"], None)
+    else:
+        report = talk(client, service, uri, "interop.v9")
+        Outcome(None, None, (4002, "done"), CONVERSATION, CONVERSATION).expect(report, *service.reports(uri))
+
+
+def wrong_choice(client: End, service: Service) -> None:
+    """RFC 6455 §4.1, what a client does with the response, item 6: it fails the connection."""
+    done = run(client, service, service.uri("/wrong"), "interop.v1")
+    assert done.returncode != 0 and "never.offered" in done.stderr, f"{done}"
 
 
 def server_closes(client: End, service: Service) -> None:
@@ -197,8 +220,20 @@ def checks(server: End, clients: Iterable[End], browser: Browser | None, folder:
                     name = f"{client.name} to {server.name}, {transport}, {compress}"
                     yield Check(f"{name}: the client closes", partial(client_closes, client, service))
                     yield Check(f"{name}: the server closes", partial(server_closes, client, service))
+                    # Negotiation has nothing to do with what is around it: once will do.
+                    if (transport, compress) == ("ws", "none"):
+                        yield from negotiations(client, service)
                 if browser:
                     name = f"chromium to {server.name}, {transport}, {compress}: both close"
                     yield Check(name, partial(browser_talks, browser, service))
             finally:
                 service.stop()
+
+
+def negotiations(client: End, service: Service) -> Iterator[Check]:
+    """What these two ends do where they do not agree on a subprotocol."""
+    name = f"{client.name} to {service.end.name}"
+    if {client.name, service.end.name} <= {"bowsprit", "python", "node"}:
+        yield Check(f"{name}: no subprotocol in common", partial(nothing_in_common, client, service))
+    if client.name == "bowsprit" and service.end.name in {"python", "node"}:
+        yield Check(f"{name}: a subprotocol that was not offered", partial(wrong_choice, client, service))

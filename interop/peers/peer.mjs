@@ -46,6 +46,11 @@ function report(facts) {
   process.stdout.write(JSON.stringify(facts) + "\n");
 }
 
+function choose(offered, request) {
+  const wrong = request.url.split("?")[0] === "/wrong";
+  return wrong ? "never.offered" : (SUBPROTOCOLS.find((name) => offered.has(name)) ?? false);
+}
+
 function serve(options) {
   const deflate = COMPRESSION[options.compress];
   const [certificate, key] = options.tls;
@@ -55,7 +60,7 @@ function serve(options) {
   const sockets = new WebSocketServer({
     server,
     perMessageDeflate: deflate,
-    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+    handleProtocols: choose,
   });
   // `ws` keeps no parameters of an extension for its users; the response that it is about to send has them.
   sockets.on("headers", (headers, request) => {

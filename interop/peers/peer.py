@@ -82,7 +82,9 @@ class Counts:
         self.bytes += len(message.encode() if isinstance(message, str) else message)
 
 
-def choose_subprotocol(_connection: ServerConnection, offered: list[str]) -> str | None:
+def choose_subprotocol(connection: ServerConnection, offered: list[str]) -> str | None:
+    if urlsplit(connection.request.path).path == "/wrong":
+        return "never.offered"
     return next((name for name in SUBPROTOCOLS if name in offered), None)
 
 

@@ -193,6 +193,10 @@ pub enum InvalidRequest {
     Header(handshake::InvalidRequest),
     /// What a server was told to let in is not an origin (RFC 6454 §6.2).
     Origin(String),
+    /// A WebSocket is asked for with `GET` and no other method (RFC 6455 §4.1, item 2).
+    Method(String),
+    /// The path and query are not what the crate `http` takes; a connection of our own may ask for them.
+    Target(String),
 }
 
 impl fmt::Display for InvalidRequest {
@@ -204,6 +208,8 @@ impl fmt::Display for InvalidRequest {
                 f,
                 "{text:?} is not an origin such as \"https://example.com\" or \"https://*.example.com\""
             ),
+            Self::Method(method) => write!(f, "method is {method:?}, expected GET"),
+            Self::Target(target) => write!(f, "target {target:?} is none of the crate http's"),
         }
     }
 }
@@ -213,7 +219,7 @@ impl StdError for InvalidRequest {
         match self {
             Self::Uri(error) => Some(error),
             Self::Header(error) => Some(error),
-            Self::Origin(_) => None,
+            Self::Origin(_) | Self::Method(_) | Self::Target(_) => None,
         }
     }
 }
@@ -267,6 +273,8 @@ pub enum AcceptError {
     TooManyHandshakes,
     /// The server shuts down; answered with 503.
     ShuttingDown,
+    /// The client offers none of the subprotocols of a server that requires one; answered with 400.
+    Subprotocol,
 }
 
 impl fmt::Display for AcceptError {
@@ -285,6 +293,7 @@ impl fmt::Display for AcceptError {
             Self::TooManyFromAddress => f.write_str("too many connections from this address"),
             Self::TooManyHandshakes => f.write_str("too many handshakes in progress"),
             Self::ShuttingDown => f.write_str("server is shutting down"),
+            Self::Subprotocol => f.write_str("client offers none of this server's subprotocols"),
         }
     }
 }
@@ -365,5 +374,26 @@ impl From<SendError> for Error {
 impl From<CloseError> for Error {
     fn from(error: CloseError) -> Self {
         Self::Close(error)
+    }
+}
+
+/// For `tokio_util` and other code that moves bytes.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Ended(Cause::Protocol(_)) => io::ErrorKind::InvalidData,
+            Error::Ended(Cause::Timeout(_)) => io::ErrorKind::TimedOut,
+            Error::Ended(Cause::Eof) => io::ErrorKind::UnexpectedEof,
+            Error::Ended(Cause::Transport(_)) => io::ErrorKind::ConnectionReset,
+            Error::Ended(_) => io::ErrorKind::ConnectionAborted,
+            Error::Send(SendError::NotOpen) | Error::Close(CloseError::NotOpen) => {
+                io::ErrorKind::NotConnected
+            }
+            Error::Send(SendError::Closing | SendError::Closed)
+            | Error::Close(CloseError::Closing | CloseError::Closed) => io::ErrorKind::BrokenPipe,
+            Error::Send(SendError::Full) => io::ErrorKind::WouldBlock,
+            Error::Send(_) | Error::Close(_) => io::ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
     }
 }

@@ -3,8 +3,17 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+#[doc = include_str!("../../../docs/connections/broadcast.md")]
+struct Broadcast;
+
 #[doc = include_str!("../../../docs/connections/dialling.md")]
 struct Dialling;
+
+#[doc = include_str!("../../../docs/connections/logging.md")]
+struct Logging;
+
+#[doc = include_str!("../../../docs/connections/neighbours.md")]
+struct Neighbours;
 
 #[doc = include_str!("../../../docs/connections/proxies.md")]
 struct Proxies;
@@ -14,6 +23,9 @@ struct Reconnect;
 
 #[doc = include_str!("../../../docs/connections/requests.md")]
 struct Requests;
+
+#[doc = include_str!("../../../docs/connections/subprotocols.md")]
+struct Subprotocols;
 
 #[doc = include_str!("../../../docs/connections/tls.md")]
 struct Tls;

@@ -162,7 +162,7 @@ impl Context<'_> {
         fragment: impl Into<MessageRef<'m>>,
         last: bool,
     ) -> Result<(), SendError> {
-        self.core.connection.send_fragment(fragment, last)
+        self.core.send_fragment(fragment, last)
     }
 
     /// Queues a ping with at most 125 bytes of payload.

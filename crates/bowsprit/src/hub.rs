@@ -32,6 +32,21 @@ pub enum SlowReader {
     Close(CloseCode),
 }
 
+impl SlowReader {
+    /// To be called without a lock: it may wake a task.
+    fn deal_with(self, handle: &Handle) {
+        if let Self::Close(code) = self {
+            let code = if code.can_be_sent() {
+                code
+            } else {
+                CloseCode::TRY_AGAIN_LATER
+            };
+            // Refused where the closing has begun, which is as good.
+            let _ = handle.close(code, "");
+        }
+    }
+}
+
 /// What became of a broadcast.
 ///
 /// ```
@@ -77,6 +92,64 @@ pub fn broadcast<'h>(
     queue_for_all(handles, &message.into()).finish(slow)
 }
 
+/// What a broadcast came to for one connection.
+///
+/// ```
+/// use bowsprit::{Hub, Outcome, SendError, SlowReader};
+///
+/// fn tell_all(room: &Hub) {
+///     for Outcome { handle, result, .. } in room.broadcast_each(|_| true, "hello", SlowReader::Report) {
+///         match result {
+///             Ok(()) => {}
+///             Err(SendError::Full) => println!("{} does not keep up", handle.id()),
+///             Err(error) => println!("{}: {error}", handle.id()),
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The connection.
+    pub handle: Handle,
+    /// Whether the message was queued for it. [`SendError::Full`] where it had no room, and what is done
+    /// about that is for the [`SlowReader`] to say.
+    pub result: Result<(), SendError>,
+}
+
+/// [`broadcast`] with a result for each connection, in their order.
+///
+/// ```
+/// use bowsprit::{Handle, SlowReader, broadcast_each};
+///
+/// fn count(guests: &[Handle]) -> usize {
+///     let outcomes = broadcast_each(guests, "hello", SlowReader::Skip);
+///     outcomes.iter().filter(|outcome| outcome.result.is_ok()).count()
+/// }
+/// ```
+pub fn broadcast_each<'h>(
+    handles: impl IntoIterator<Item = &'h Handle>,
+    message: impl Into<Prepared>,
+    slow: SlowReader,
+) -> Vec<Outcome> {
+    let message = message.into();
+    let mut tasks = Vec::new();
+    let queue = |handle: &Handle| Outcome {
+        handle: handle.clone(),
+        result: handle
+            .queue_prepared(&message)
+            .map(|task| tasks.extend(task)),
+    };
+    let outcomes: Vec<Outcome> = handles.into_iter().map(queue).collect();
+    tasks.into_iter().for_each(Waker::wake);
+    for outcome in &outcomes {
+        if outcome.result == Err(SendError::Full) {
+            slow.deal_with(&outcome.handle);
+        }
+    }
+    outcomes
+}
+
 /// A broadcast whose connections have not been woken yet.
 struct Queued {
     delivery: Delivery,
@@ -112,15 +185,7 @@ impl Queued {
         tasks.into_iter().for_each(Waker::wake);
         if slow != SlowReader::Report {
             for handle in mem::take(&mut delivery.slow) {
-                if let SlowReader::Close(code) = slow {
-                    let code = if code.can_be_sent() {
-                        code
-                    } else {
-                        CloseCode::TRY_AGAIN_LATER
-                    };
-                    // Refused where the closing has begun, which is as good.
-                    let _ = handle.close(code, "");
-                }
+                slow.deal_with(&handle);
             }
         }
         delivery
@@ -211,6 +276,48 @@ impl Hub {
             &message.into(),
         );
         queued.finish(slow)
+    }
+
+    /// Queues one message for the members that `filter` likes. It is asked outside the hub's lock, about
+    /// those who were members when this was called; what it knows of them it finds by [`Handle::id`].
+    ///
+    /// ```
+    /// use std::collections::HashSet;
+    ///
+    /// use bowsprit::{ConnectionId, Hub, SlowReader};
+    ///
+    /// fn tell_the_crew(harbour: &Hub, crew: &HashSet<ConnectionId>) -> usize {
+    ///     let is_crew = |handle: &bowsprit::Handle| crew.contains(&handle.id());
+    ///     harbour.broadcast_if(is_crew, "all aboard", SlowReader::Skip).queued
+    /// }
+    /// ```
+    pub fn broadcast_if(
+        &self,
+        mut filter: impl FnMut(&Handle) -> bool,
+        message: impl Into<Prepared>,
+        slow: SlowReader,
+    ) -> Delivery {
+        let members = self.handles();
+        broadcast(
+            members.iter().filter(|handle| filter(handle)),
+            message,
+            slow,
+        )
+    }
+
+    /// As [`broadcast_if`](Self::broadcast_if), with a result for each of those members.
+    pub fn broadcast_each(
+        &self,
+        mut filter: impl FnMut(&Handle) -> bool,
+        message: impl Into<Prepared>,
+        slow: SlowReader,
+    ) -> Vec<Outcome> {
+        let members = self.handles();
+        broadcast_each(
+            members.iter().filter(|handle| filter(handle)),
+            message,
+            slow,
+        )
     }
 
     /// The members, in no order.

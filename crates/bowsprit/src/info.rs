@@ -99,6 +99,12 @@ impl ConnectionInfo {
         self.header_from(Role::Server, name)
     }
 
+    /// Names and values of the headers that the peer sent, in their order, but for those that only the
+    /// handshake needs.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter()
+    }
+
     fn header_from(&self, sender: Role, name: &str) -> Option<&str> {
         let headers = (self.role != sender).then_some(&self.headers);
         headers.and_then(|headers| headers.first(name))

@@ -28,7 +28,9 @@
 //!
 //! Silent unless the program sets up `tracing`. The targets are WebSocket++'s channels:
 //! `bowsprit::access::` with `connect`, `disconnect`, `fail`, `http`, `endpoint`, `control`,
-//! `message_header` and `message_payload`, and `bowsprit::error::` with `rerror` and `fatal`.
+//! `message_header`, `message_payload`, `frame_header` and `frame_payload`, and `bowsprit::error::` with
+//! `rerror` and `fatal`. With the feature `metrics` counters, gauges and histograms are told to the crate of
+//! that name.
 //!
 //! # Beneath
 //!
@@ -44,10 +46,12 @@ mod error;
 mod guides;
 mod handle;
 mod handler;
+mod http_types;
 mod hub;
 mod info;
 mod link;
 mod log;
+mod metrics;
 mod open;
 mod proxy;
 mod reconnect;
@@ -60,6 +64,7 @@ mod split;
 mod stream;
 mod tls;
 mod unread;
+mod upgrade;
 mod wait;
 mod websocket;
 
@@ -75,7 +80,9 @@ pub use dial::{DialError, Dns};
 pub use error::{AcceptError, ConnectError, Error, InvalidRequest};
 pub use handle::{ConnectionId, Handle, State};
 pub use handler::{Context, Handler, Handlers, Pong};
-pub use hub::{Delivery, Hub, Membership, SlowReader, broadcast};
+pub use http;
+pub use http_types::ResponseExt;
+pub use hub::{Delivery, Hub, Membership, Outcome, SlowReader, broadcast, broadcast_each};
 pub use info::ConnectionInfo;
 pub use proxy::{InvalidProxy, Proxy, ProxyError, ProxyErrorKind};
 pub use reconnect::{Reconnect, Retry, RetryCause};
@@ -84,4 +91,5 @@ pub use server::{HttpRequest, Listener, Server, ServerBuilder, ServerDefaults, a
 pub use split::{Receiver, Sender};
 pub use stream::{Stream, TlsInfo, TlsStream};
 pub use tls::{PeerCertificate, ServerTls, Tls, TlsError, TlsErrorKind, TlsVersion};
+pub use upgrade::{Refused, Upgrade, Upgrading};
 pub use websocket::WebSocket;

@@ -6,25 +6,38 @@
 //! | `control` | debug | pings, pongs and close frames received |
 //! | `message_header` | debug | kind and size of each message, both ways |
 //! | `message_payload` | trace | its first bytes, escaped |
+//! | `frame_header` | trace | each frame as it is on the wire, both ways |
+//! | `frame_payload` | trace | its first bytes without the mask, escaped |
 //!
 //! and `bowsprit::error::`: `rerror` (warn, mended by itself), `fatal` (error, ends the endpoint).
+//! A connection asks when it opens whether anybody listens to its frames.
 //! Without a subscriber nothing is printed, and a channel costs one look at a static.
 
 use std::{fmt, io, net::SocketAddr};
 
-use bowsprit_proto::{CloseCode, Closed, Kind};
-use tracing::{Level, debug, error, event_enabled, info, trace, warn};
+use bowsprit_proto::{CloseCode, Closed, Kind, frame::Opcode};
+use tracing::{Level, debug, error, event_enabled, info, level_filters::LevelFilter, trace, warn};
 
-use crate::{AcceptError, ConnectError, ConnectionId, ConnectionInfo};
+use crate::{AcceptError, ConnectError, ConnectionId, ConnectionInfo, metrics};
 
 /// How much of a payload is told.
 const EXCERPT: usize = 64;
 
 /// Which way a message goes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Direction {
     Received,
     Sent,
+}
+
+/// What the header of a frame says, be it allowed or not.
+pub(crate) struct FrameSeen {
+    pub(crate) fin: bool,
+    /// The three reserved bits, RSV1 the highest.
+    pub(crate) rsv: u8,
+    pub(crate) opcode: Result<Opcode, u8>,
+    pub(crate) is_masked: bool,
+    pub(crate) len: u64,
 }
 
 pub(crate) fn connect(id: ConnectionId, info: &ConnectionInfo) {
@@ -36,10 +49,12 @@ pub(crate) fn disconnect(id: ConnectionId, closed: &Closed) {
 }
 
 pub(crate) fn fail(id: ConnectionId, error: &ConnectError) {
+    metrics::not_connected(error);
     info!(target: "bowsprit::access::fail", %id, error = %error, "did not open");
 }
 
 pub(crate) fn refused(peer: Option<SocketAddr>, error: &AcceptError) {
+    metrics::not_accepted(error);
     info!(target: "bowsprit::access::http", ?peer, error = %error, "request refused");
 }
 
@@ -59,12 +74,38 @@ pub(crate) fn control(id: ConnectionId, opcode: &str, payload: &dyn fmt::Debug) 
 #[inline]
 pub(crate) fn message(id: ConnectionId, direction: Direction, kind: Kind, payload: &[u8]) {
     // One look in the usual case, that nobody listens.
-    if event_enabled!(target: "bowsprit::access::message_header", Level::DEBUG) {
-        let direction = direction.text();
-        debug!(target: "bowsprit::access::message_header", %id, ?kind, len = payload.len(), "{direction}");
-        let excerpt = payload.get(..EXCERPT).unwrap_or(payload).escape_ascii();
-        trace!(target: "bowsprit::access::message_payload", %id, %excerpt, "{direction}");
+    if LevelFilter::current() >= Level::DEBUG {
+        tell_message(id, direction, kind, payload);
     }
+}
+
+#[cold]
+fn tell_message(id: ConnectionId, direction: Direction, kind: Kind, payload: &[u8]) {
+    let direction = direction.text();
+    debug!(target: "bowsprit::access::message_header", %id, ?kind, len = payload.len(), "{direction}");
+    let excerpt = payload.get(..EXCERPT).unwrap_or(payload).escape_ascii();
+    trace!(target: "bowsprit::access::message_payload", %id, %excerpt, "{direction}");
+}
+
+/// Whether anybody listens to frames.
+pub(crate) fn tells_frames() -> bool {
+    event_enabled!(target: "bowsprit::access::frame_header", Level::TRACE)
+        || event_enabled!(target: "bowsprit::access::frame_payload", Level::TRACE)
+}
+
+pub(crate) fn frame_header(id: ConnectionId, direction: Direction, frame: &FrameSeen) {
+    let direction = direction.text();
+    let opcode = match frame.opcode {
+        Ok(opcode) => format!("{opcode:?}").to_ascii_lowercase(),
+        Err(reserved) => format!("{reserved:#x}"),
+    };
+    let rsv = format_args!("{:03b}", frame.rsv);
+    trace!(target: "bowsprit::access::frame_header", %id, fin = frame.fin, rsv = %rsv, opcode = %opcode, masked = frame.is_masked, len = frame.len, "{direction}");
+}
+
+pub(crate) fn frame_payload(id: ConnectionId, direction: Direction, payload: &[u8]) {
+    let (direction, excerpt) = (direction.text(), payload.escape_ascii());
+    trace!(target: "bowsprit::access::frame_payload", %id, %excerpt, "{direction}");
 }
 
 pub(crate) fn cannot_accept_for_now(error: &io::Error) {
@@ -76,7 +117,7 @@ pub(crate) fn cannot_accept(error: &io::Error) {
 }
 
 impl Direction {
-    const fn text(self) -> &'static str {
+    pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Received => "received",
             Self::Sent => "sent",

@@ -19,7 +19,7 @@ use crate::{
     dial::{dial, dial_unix},
     driver::{Core, Driver},
     link::Link,
-    log,
+    log, metrics,
     roster::Member,
 };
 
@@ -49,7 +49,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opened<S> {
             link.open();
         }
         let core = Core::new(self.connection, id, link, member);
-        (Driver::new(self.io, core), info, self.early)
+        let mut driver = Driver::new(self.io, core);
+        driver.came(&self.early);
+        (driver, info, self.early)
     }
 }
 
@@ -61,6 +63,7 @@ pub(crate) async fn open(
     let mut stage = Stage::Dns;
     // What it takes to get there is larger than the connection will be, whose task holds this future.
     let opening = Box::pin(follow(request, settings, &mut stage));
+    let opening = metrics::timed(Role::Client, opening);
     let result = timeout(settings.config.timeouts.open, opening).await;
     result.unwrap_or(Err(ConnectError::Timeout(stage)))
 }
@@ -140,11 +143,8 @@ pub(crate) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
     request: &Request,
     config: &Arc<Config>,
 ) -> Result<Opened<S>, ConnectError> {
-    let result = timeout(
-        config.timeouts.open,
-        shake_hands(io, request, config, None, None),
-    )
-    .await;
+    let shaking = metrics::timed(Role::Client, shake_hands(io, request, config, None, None));
+    let result = timeout(config.timeouts.open, shaking).await;
     result.unwrap_or(Err(ConnectError::Timeout(Stage::Open)))
 }
 
@@ -216,11 +216,15 @@ fn is_hang_up(error: &io::Error) -> bool {
 }
 
 /// One word of the generator; to ask it for four bytes takes four.
-fn masking_key() -> MaskingKey {
+pub(crate) fn masking_key() -> MaskingKey {
     rand::rng().random::<u32>().to_ne_bytes()
 }
 
-fn failed(error: HandshakeError, handshake: &ClientHandshake, body: &[u8]) -> ConnectError {
+pub(crate) fn failed(
+    error: HandshakeError,
+    handshake: &ClientHandshake,
+    body: &[u8],
+) -> ConnectError {
     let response = handshake.response().cloned().map(Box::new);
     ConnectError::Handshake {
         error,

@@ -13,7 +13,7 @@ pub(crate) struct Unread {
     messages: VecDeque<Message>,
     /// What they count for against `limits.message`.
     pub(crate) ahead: usize,
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
     at: usize,
     /// A control frame was answered, and the answer is not written.
     pub(crate) owes_control: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Unread {
 impl Unread {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
         Self {
-            bytes,
+            bytes: bytes.into(),
             ..Self::default()
         }
     }
@@ -38,7 +38,10 @@ impl Unread {
         mut input: &mut [u8],
     ) -> Option<Message> {
         let message = next_message(core, &mut input, &mut self.owes_control);
-        self.bytes.extend_from_slice(input);
+        if !input.is_empty() {
+            // What was kept before is handed out by then.
+            (self.bytes, self.at) = (Box::from(&*input), 0);
+        }
         message
     }
 
@@ -77,8 +80,7 @@ impl Unread {
         let left = input.len();
         self.at = self.bytes.len() - left;
         if left == 0 {
-            self.bytes = Vec::new();
-            self.at = 0;
+            (self.bytes, self.at) = (Box::default(), 0);
         }
         message
     }

@@ -131,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         last: bool,
     ) -> Result<(), Error> {
         poll_fn(|cx| self.poll_room(cx)).await?;
-        self.driver.core.connection.send_fragment(fragment, last)?;
+        self.driver.core.send_fragment(fragment, last)?;
         self.flush().await
     }
 

@@ -1,21 +1,21 @@
 //! What a connection is without its transport: the protocol, its handles, its place in the endpoint.
 
 use std::{
-    collections::VecDeque,
-    mem,
     sync::{Arc, atomic::Ordering},
     task::Waker,
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, Closed, Connection, Event, Message, MessageRef, Prepared, SendError,
-    State as Phase,
+    CloseCode, CloseError, Closed, Connection, Event, Kind, Message, MessageRef, Prepared,
+    SendError, State as Phase,
 };
 
+use super::onlookers::{Onlookers, Unwritten};
 use crate::{
     ConnectionId, Handle, State,
     link::{Link, Order},
     log::{self, Direction},
+    metrics::Meter,
     roster::Member,
 };
 
@@ -27,7 +27,7 @@ const ORDER_ROOM: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) connection: Connection,
-    id: ConnectionId,
+    teller: Teller,
     /// Made when somebody asks for a handle: a connection without one takes no lock.
     link: Option<Arc<Link>>,
     member: Option<Member>,
@@ -36,51 +36,73 @@ pub(crate) struct Core {
     /// Orders are left in the link for want of room.
     pub(super) orders_wait: bool,
     has_ended: bool,
-    /// Present where the connection may be made again.
-    unwritten: Option<Box<Unwritten>>,
+    onlookers: Option<Box<Onlookers>>,
 }
 
-/// The messages of handles that the connection has taken, and of which not a byte was written.
-#[derive(Debug, Default)]
-struct Unwritten {
-    /// How many bytes were written in all.
-    written: u64,
-    /// Each with the position that its first byte will have.
-    orders: VecDeque<(u64, Order)>,
+/// Tells the log and the counters of this connection's messages.
+#[derive(Debug)]
+struct Teller {
+    id: ConnectionId,
+    meter: Meter,
+}
+
+impl Teller {
+    #[inline]
+    fn received(&mut self, message: &MessageRef<'_>) {
+        let payload = message.as_bytes();
+        log::message(self.id, Direction::Received, message.kind(), payload);
+        self.meter.message(Direction::Received);
+    }
+
+    #[inline]
+    fn sending(&mut self, kind: Kind, payload: &[u8]) {
+        log::message(self.id, Direction::Sent, kind, payload);
+    }
+
+    /// Counts what was sent, if it was.
+    #[inline]
+    fn sent<T>(&mut self, sent: Result<T, SendError>) -> Result<T, SendError> {
+        if sent.is_ok() {
+            self.meter.message(Direction::Sent);
+        }
+        sent
+    }
 }
 
 impl Core {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         connection: Connection,
         id: ConnectionId,
         link: Option<Arc<Link>>,
         member: Option<Member>,
     ) -> Self {
+        let meter = Meter::open(connection.role());
         Self {
             connection,
-            id,
+            teller: Teller { id, meter },
             link,
             member,
             task: None,
             orders_wait: false,
             has_ended: false,
-            unwritten: None,
+            onlookers: Onlookers::of(id),
         }
     }
 
     /// What handles have queued and this connection does not write is to wait for the next one.
     pub(crate) fn outlived_by_link(mut self) -> Self {
-        self.unwritten = Some(Box::default());
+        let onlookers = self.onlookers.get_or_insert_default();
+        onlookers.unwritten = Some(Unwritten::default());
         self
     }
 
     pub(crate) const fn id(&self) -> ConnectionId {
-        self.id
+        self.teller.id
     }
 
     pub(crate) fn link(&mut self) -> &Arc<Link> {
         self.link.get_or_insert_with(|| {
-            let link = Link::new(self.id, seen_by_handles(self.connection.state()));
+            let link = Link::new(self.teller.id, seen_by_handles(self.connection.state()));
             // With two halves one may wait while the other is asked for a handle.
             if let Some(task) = &self.task {
                 link.register(task);
@@ -173,44 +195,66 @@ impl Core {
             // What handles were told is queued must not be lost to what else was queued meanwhile.
             self.connection.lift_send_limit();
         }
-        let (id, connection) = (self.id, &mut self.connection);
+        let (teller, connection) = (&mut self.teller, &mut self.connection);
         self.orders_wait = false;
         link.take_orders(closes, |order| {
             let queued = connection.queued_bytes();
             let has_room = closes || queued <= ORDER_ROOM;
-            let taken = has_room && give_order(id, connection, order);
+            let taken = has_room && give_order(teller, connection, order);
             self.orders_wait = !taken;
-            if let (true, Some(unwritten)) = (taken, &mut self.unwritten) {
+            if let (true, Some(onlookers)) = (taken, &mut self.onlookers)
+                && let Some(unwritten) = &mut onlookers.unwritten
+            {
                 unwritten.push(queued, order);
             }
             taken
         });
     }
 
+    /// Bytes that came from the transport, before anything happens to them.
+    #[inline]
+    pub(super) fn came(&mut self, bytes: &[u8]) {
+        self.teller.meter.bytes(Direction::Received, bytes.len());
+        if let Some(onlookers) = &mut self.onlookers {
+            onlookers.came(bytes);
+        }
+    }
+
     /// The transport took the first `len` bytes of what is queued.
     #[inline]
     pub(super) fn transmitted(&mut self, len: usize) {
-        self.connection.transmitted(len);
-        if let Some(unwritten) = &mut self.unwritten {
-            unwritten.advance(len);
+        self.teller.meter.bytes(Direction::Sent, len);
+        if let Some(onlookers) = &mut self.onlookers {
+            onlookers.went(&self.connection, len);
         }
+        self.connection.transmitted(len);
     }
 
     /// Queues one message for the application.
     #[inline]
     pub(crate) fn send(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
-        log::message(self.id, Direction::Sent, message.kind(), message.as_bytes());
-        self.connection.send(message)
+        self.teller.sending(message.kind(), message.as_bytes());
+        self.teller.sent(self.connection.send(message))
+    }
+
+    /// Queues one fragment of a message, which counts once the last one is.
+    pub(crate) fn send_fragment<'m>(
+        &mut self,
+        fragment: impl Into<MessageRef<'m>>,
+        last: bool,
+    ) -> Result<(), SendError> {
+        let sent = self.connection.send_fragment(fragment, last);
+        if last { self.teller.sent(sent) } else { sent }
     }
 
     /// As [`send`](Self::send), sharing a large payload.
     pub(crate) fn send_shared(&mut self, message: Message) -> Result<(), SendError> {
-        send_shared(self.id, &mut self.connection, message)
+        send_shared(&mut self.teller, &mut self.connection, message)
     }
 
     /// As [`send`](Self::send), of a message that was framed before.
     pub(crate) fn send_prepared(&mut self, message: &Prepared) -> Result<(), SendError> {
-        send_prepared(self.id, &mut self.connection, message)
+        send_prepared(&mut self.teller, &mut self.connection, message)
     }
 
     /// Consumes some of `input` and returns the next event in it.
@@ -218,17 +262,11 @@ impl Core {
     pub(crate) fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         let event = self.connection.receive(input)?;
         match &event {
-            Event::Message(message) => {
-                log::message(
-                    self.id,
-                    Direction::Received,
-                    message.kind(),
-                    message.as_bytes(),
-                );
-            }
-            Event::Ping(payload) => log::control(self.id, "ping", payload),
-            Event::Pong(payload) => log::control(self.id, "pong", payload),
-            Event::Close(frame) => log::control(self.id, "close", frame),
+            Event::Message(message) => self.teller.received(message),
+            Event::Fragment(_, true) => self.teller.meter.message(Direction::Received),
+            Event::Ping(payload) => log::control(self.teller.id, "ping", payload),
+            Event::Pong(payload) => log::control(self.teller.id, "pong", payload),
+            Event::Close(frame) => log::control(self.teller.id, "close", frame),
             _ => {}
         }
         Some(event)
@@ -241,10 +279,16 @@ impl Core {
             // A handle may be ahead: its close is still an order.
             match self.connection.state() {
                 Phase::Open => {}
-                Phase::Ended if self.unwritten.is_some() => link.set_state(State::Connecting),
+                Phase::Ended if self.unwritten().is_some() => link.set_state(State::Connecting),
                 phase => link.set_state(seen_by_handles(phase)),
             }
         }
+    }
+
+    /// Tells the counters what went both ways since the last time.
+    #[inline]
+    pub(super) fn tell_counts(&mut self) {
+        self.teller.meter.tell();
     }
 
     /// How the connection ended; handles learn of it, unless there may be another one.
@@ -253,47 +297,32 @@ impl Core {
         let closed = self.connection.closed().cloned().unwrap_or_default();
         if !self.has_ended {
             self.has_ended = true;
-            log::disconnect(self.id, &closed);
+            log::disconnect(self.teller.id, &closed);
+            self.teller.meter.closed(&closed);
         }
-        match (&self.link, &mut self.unwritten) {
+        let unwritten = self
+            .onlookers
+            .as_mut()
+            .and_then(|all| all.unwritten.as_mut());
+        let is_last = unwritten.is_none();
+        match (&self.link, unwritten) {
             (Some(link), Some(unwritten)) => link.put_back(unwritten.take()),
             (Some(link), None) => link.end(closed.clone()),
             (None, _) => {}
         }
-        if self.unwritten.is_none() {
+        if is_last {
             self.member = None;
         }
         closed
     }
 
+    fn unwritten(&self) -> Option<&Unwritten> {
+        self.onlookers.as_ref()?.unwritten.as_ref()
+    }
+
     /// Its place in the endpoint, for the connection that follows.
     pub(crate) fn take_member(&mut self) -> Option<Member> {
         self.member.take()
-    }
-}
-
-impl Unwritten {
-    /// An order was taken behind so many bytes that are queued.
-    fn push(&mut self, queued: usize, order: &Order) {
-        if matches!(order, Order::Send(_) | Order::SendPrepared(_)) {
-            let start = self.written.saturating_add(queued as u64);
-            self.orders.push_back((start, order.clone()));
-        }
-    }
-
-    fn advance(&mut self, len: usize) {
-        self.written = self.written.saturating_add(len as u64);
-        while let Some((start, _)) = self.orders.front()
-            && *start < self.written
-        {
-            self.orders.pop_front();
-        }
-    }
-
-    fn take(&mut self) -> impl DoubleEndedIterator<Item = Order> {
-        mem::take(&mut self.orders)
-            .into_iter()
-            .map(|(_, order)| order)
     }
 }
 
@@ -306,29 +335,29 @@ const fn seen_by_handles(phase: Phase) -> State {
 }
 
 fn send_shared(
-    id: ConnectionId,
+    teller: &mut Teller,
     connection: &mut Connection,
     message: Message,
 ) -> Result<(), SendError> {
-    log::message(id, Direction::Sent, message.kind(), message.as_bytes());
-    connection.send_shared(message)
+    teller.sending(message.kind(), message.as_bytes());
+    teller.sent(connection.send_shared(message))
 }
 
 fn send_prepared(
-    id: ConnectionId,
+    teller: &mut Teller,
     connection: &mut Connection,
     message: &Prepared,
 ) -> Result<(), SendError> {
     let plain = message.message();
-    log::message(id, Direction::Sent, plain.kind(), plain.as_bytes());
-    connection.send_prepared(message)
+    teller.sending(plain.kind(), plain.as_bytes());
+    teller.sent(connection.send_prepared(message))
 }
 
 /// Whether the connection took the order; false while there is no room.
-fn give_order(id: ConnectionId, connection: &mut Connection, order: &Order) -> bool {
+fn give_order(teller: &mut Teller, connection: &mut Connection, order: &Order) -> bool {
     let sent = match order {
-        Order::Send(message) => send_shared(id, connection, message.clone()),
-        Order::SendPrepared(message) => send_prepared(id, connection, message),
+        Order::Send(message) => send_shared(teller, connection, message.clone()),
+        Order::SendPrepared(message) => send_prepared(teller, connection, message),
         Order::Ping(payload) => connection.ping(payload),
         Order::Close(frame) => {
             // Refused where the peer was faster, which is as good.

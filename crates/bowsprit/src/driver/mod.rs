@@ -1,6 +1,8 @@
 //! The one place where bytes move between a socket and its connection: nothing else reads or writes.
 
 mod core;
+mod frames;
+mod onlookers;
 
 use std::{
     io::{self, IoSlice},
@@ -76,6 +78,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// Bytes that came from the transport, before anything happens to them.
+    pub(crate) fn came(&mut self, bytes: &[u8]) {
+        self.core.came(bytes);
+    }
+
     pub(crate) const fn io(&self) -> &S {
         &self.io
     }
@@ -138,7 +145,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let len = filled.filled().len();
             match read {
                 Ok(()) if len > 0 => {
+                    self.came(&buffer[..len]);
                     let result = self.with_buffer(|core| f(core, &mut buffer[..len]));
+                    self.core.tell_counts();
                     return Poll::Ready(Some(result));
                 }
                 Ok(()) => self.core.connection.receive_eof(),
@@ -201,6 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.core.transmitted(written);
             self.unflushed = true;
         }
+        self.core.tell_counts();
         self.give_buffer_back();
         if self.unflushed {
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;

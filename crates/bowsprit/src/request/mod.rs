@@ -1,5 +1,6 @@
 //! One connection before it is made.
 
+mod attempt;
 mod attempts;
 mod start;
 
@@ -8,11 +9,12 @@ use std::{fmt, sync::Arc};
 use bowsprit_proto::{Config, handshake::Request};
 
 use crate::{
-    Client, ConnectError, ConnectionId, Defaults, Dns, Handle, Handler, Handlers, InvalidRequest,
-    Proxy, Reconnect, State, Tls, link::Link,
+    Client, Defaults, Dns, Handle, Handler, Handlers, InvalidRequest, Proxy, Reconnect, Tls,
 };
 
 pub use attempts::Attempts;
+
+pub(crate) use attempt::Attempt;
 
 /// One connection before it is made: configure it, then let it go.
 ///
@@ -40,19 +42,6 @@ pub struct ConnectRequest {
     attempt: Attempt,
 }
 
-/// The link of a connection before it opens. If nothing comes of it, its handles learn so.
-#[derive(Debug)]
-struct Attempt(Arc<Link>);
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        // It was dropped while it was connecting, or its `on_fail` panicked.
-        if matches!(self.0.state(), State::Connecting | State::Closed) {
-            self.0.end(start::never_opened(&ConnectError::Canceled));
-        }
-    }
-}
-
 impl ConnectRequest {
     pub(crate) fn new(client: Client, request: Request, settings: Defaults) -> Self {
         Self {
@@ -61,13 +50,13 @@ impl ConnectRequest {
             settings,
             reconnect: None,
             handler: None,
-            attempt: Attempt(Link::new(ConnectionId::next(), State::Connecting)),
+            attempt: Attempt::new(),
         }
     }
 
     /// A handle to the connection that will be made, usable at once.
     pub fn handle(&self) -> Handle {
-        Handle::new(self.attempt.0.clone(), self.settings.config.clone())
+        Handle::new(self.attempt.link().clone(), self.settings.config.clone())
     }
 
     /// Adds a header to the request.
@@ -212,7 +201,7 @@ impl ConnectRequest {
 impl fmt::Debug for ConnectRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectRequest")
-            .field("id", &self.attempt.0.id)
+            .field("id", &self.attempt.link().id)
             .field("request", &self.request)
             .finish()
     }

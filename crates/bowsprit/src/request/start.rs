@@ -1,19 +1,22 @@
 //! The ways in which a request becomes a connection.
 
-use std::{mem, sync::Arc};
+use std::mem;
 
-use bowsprit_proto::{Cause, Closed};
+use bowsprit_proto::handshake::ClientHandshake;
+use rand::RngExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::ConnectRequest;
+use super::{
+    ConnectRequest,
+    attempt::{cancelable, fail},
+};
 use crate::{
-    ConnectError, Handle, Handler, State, Stream, WebSocket,
-    link::Link,
-    log,
+    ConnectError, Handle, Handler, InvalidRequest, Stream, Upgrading, WebSocket, http_types, log,
     open::{Opened, open, open_on},
     reconnect::Row,
     roster::Member,
     session::{self, Session},
+    upgrade,
     websocket::whole_messages,
 };
 
@@ -31,7 +34,7 @@ impl ConnectRequest {
         let member = self.join_roster()?;
         self.settings.config = whole_messages(self.settings.config);
         let opened = cancelable(
-            &self.attempt.0,
+            self.attempt.link(),
             &member,
             open(&self.request, &self.settings),
         )
@@ -55,12 +58,56 @@ impl ConnectRequest {
         let member = self.join_roster()?;
         self.settings.config = whole_messages(self.settings.config);
         let opened = cancelable(
-            &self.attempt.0,
+            self.attempt.link(),
             &member,
             open_on(io, &self.request, &self.settings.config),
         )
         .await;
         self.finish(opened, member)
+    }
+
+    /// The request for an HTTP client of the caller's own, to be sent as it is over HTTP/1.1, and what
+    /// checks the response. Name, address and TLS are that client's.
+    ///
+    /// Its target is the path and the query, as hyper's `client::conn` wants it. Keep the connection that
+    /// it is sent over away from pools.
+    ///
+    /// ```no_run
+    /// # async fn f(mut sender: hyper::client::conn::http1::SendRequest<String>)
+    /// # -> Result<(), Box<dyn std::error::Error>> {
+    /// use bowsprit::Client;
+    /// use hyper_util::rt::TokioIo;
+    ///
+    /// let (request, upgrading) = Client::new().request("ws://example.com/feed")?.into_http()?;
+    /// let response = sender.send_request(request.map(|()| String::new())).await?;
+    /// let upgrade = upgrading.check(&response)?;
+    /// let mut ws = upgrade.over(TokioIo::new(hyper::upgrade::on(response).await?));
+    /// ws.send("hello").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the client was shut down, or the target is one that the crate `http` does not take.
+    pub fn into_http(self) -> Result<(http::Request<()>, Upgrading), ConnectError> {
+        let member = self.join_roster()?;
+        let handshake =
+            ClientHandshake::new(&self.request, rand::rng().random(), &self.settings.config);
+        let uri = self.request.uri();
+        let request = http_types::request_of(handshake.request_bytes(), uri)
+            .map_err(|_| InvalidRequest::Target(uri.target().to_owned()))?;
+        let upgrading = Upgrading {
+            handshake,
+            uri: uri.to_string(),
+            settings: upgrade::Settings {
+                for_messages: whole_messages(self.settings.config.clone()),
+                for_handlers: session::asks_handler(self.settings.config),
+            },
+            member,
+            attempt: self.attempt,
+        };
+        Ok((request, upgrading))
     }
 
     /// Opens the connection in the background and runs it with its handlers. Returns at once.
@@ -78,7 +125,7 @@ impl ConnectRequest {
                 &mut handler,
                 &handle,
                 &ConnectError::Canceled,
-                &self.attempt.0,
+                self.attempt.link(),
             );
             return handle;
         };
@@ -100,7 +147,7 @@ impl ConnectRequest {
             reconnect,
             ..
         } = self;
-        let link = attempt.0.clone();
+        let link = attempt.link().clone();
         // The task must not keep the endpoint alive: its end is what drops the thread.
         drop(client);
         let mut row = reconnect.map(Row::new);
@@ -150,7 +197,7 @@ impl ConnectRequest {
     fn join_roster(&self) -> Result<Member, ConnectError> {
         self.client
             .roster()
-            .join(self.attempt.0.id)
+            .join(self.attempt.link().id)
             .ok_or(ConnectError::Canceled)
     }
 
@@ -160,51 +207,13 @@ impl ConnectRequest {
         member: Member,
     ) -> Result<WebSocket<S>, ConnectError> {
         match opened {
-            Ok(opened) => {
-                let link = &self.attempt.0;
-                let id = link.id;
-                // A handle that was taken before must go on working; else none is made.
-                let has_handle = Arc::strong_count(link) > 1;
-                let kept = has_handle.then(|| link.clone());
-                let ws = WebSocket::new(opened, id, kept, Some(member));
-                // Also where no handle is left: dropping the attempt must not end the connection.
-                link.set_state(State::Open);
-                Ok(ws)
-            }
+            Ok(opened) => Ok(self.attempt.open(opened, member)),
             Err(error) => {
-                log::fail(self.attempt.0.id, &error);
-                self.attempt.0.end(never_opened(&error));
+                self.attempt.fail(&error);
                 Err(error)
             }
         }
     }
-}
-
-/// The attempt, unless its handle is terminated or its client shut down first.
-async fn cancelable<T>(
-    link: &Link,
-    member: &Member,
-    attempt: impl Future<Output = Result<T, ConnectError>>,
-) -> Result<T, ConnectError> {
-    tokio::select! {
-        biased;
-        () = std::future::poll_fn(|cx| link.poll_terminated(cx)) => Err(ConnectError::Canceled),
-        () = member.shutdown_begun() => Err(ConnectError::Canceled),
-        result = attempt => result,
-    }
-}
-
-fn fail(handler: &mut Box<dyn Handler>, handle: &Handle, error: &ConnectError, link: &Link) {
-    log::fail(handle.id(), error);
-    link.set_state(State::Closed);
-    handler.on_fail(handle, error);
-    link.end(never_opened(error));
-}
-
-pub(super) fn never_opened(error: &ConnectError) -> Closed {
-    let mut closed = Closed::default();
-    closed.cause = Some(Cause::Transport(error.to_string().into()));
-    closed
 }
 
 impl WebSocket<Stream> {

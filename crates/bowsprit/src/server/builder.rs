@@ -16,12 +16,12 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use super::listener::SocketFile;
 use super::{
     Inner, Listener, Server,
-    handshake::Terms,
     limits::{Handshakes, MAX_HANDSHAKES, Slots},
     request::HttpRequest,
     shared::Shared,
+    terms::Terms,
 };
-use crate::{InvalidRequest, ServerTls, session, websocket::whole_messages};
+use crate::{InvalidRequest, ServerTls, session, upgrade, websocket::whole_messages};
 
 /// What a server copies into each new connection.
 ///
@@ -57,6 +57,13 @@ impl Settings {
             for_messages: whole_messages(defaults.config.clone()),
             for_handlers: session::asks_handler(defaults.config.clone()),
             defaults,
+        }
+    }
+
+    pub(super) fn for_upgrade(&self) -> upgrade::Settings {
+        upgrade::Settings {
+            for_messages: self.for_messages.clone(),
+            for_handlers: self.for_handlers.clone(),
         }
     }
 }
@@ -141,6 +148,15 @@ impl ServerBuilder {
             self.terms.subprotocols.push(name);
         }
         Ok(self)
+    }
+
+    /// Refuses clients that offer none of the [`subprotocols`](Self::subprotocols) with 400, unless
+    /// [`validate`](Self::validate) has chosen another. Default: they are accepted without one, and it is
+    /// theirs to close (RFC 6455 §4.2.2, item 5).
+    #[must_use]
+    pub const fn require_subprotocol(mut self) -> Self {
+        self.terms.requires_subprotocol = true;
+        self
     }
 
     /// Lets in pages of one more site: `https://app.example.com`, with `:port` where it is not the

@@ -1,7 +1,6 @@
 //! The server's opening handshake over a stream: read, decide, answer (RFC 6455 §4.2).
 
 use std::{
-    fmt,
     future::{pending, poll_fn, ready},
     io,
     net::SocketAddr,
@@ -9,12 +8,14 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bowsprit_proto::{
     Config, Connection, Role, Stage,
-    handshake::{Accept, Agreed, HandshakeError, RequestHead, Response, ServerHandshake},
+    handshake::{
+        Accept, Agreed, HandshakeError, InvalidRequest, RequestHead, Response, ServerHandshake,
+    },
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -23,10 +24,12 @@ use tokio::{
 
 use super::{
     limits::{Place, Slot, Slots},
-    origin::Origins,
     request::HttpRequest,
+    terms::{Hook, Terms},
 };
-use crate::{AcceptError, ConnectionInfo, TlsInfo, log, open::Opened, scratch::with_read_buffer};
+use crate::{
+    AcceptError, ConnectionInfo, Refused, TlsInfo, log, open::Opened, scratch::with_read_buffer,
+};
 
 /// How long a refused client may go on sending before its connection is closed under it.
 const REFUSED_LINGER: Duration = Duration::from_millis(500);
@@ -36,26 +39,6 @@ const ENDLESS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// When a client that came at a bad time may ask again, in seconds.
 const RETRY_AFTER: &str = "5";
-
-/// What a server calls itself unless told otherwise.
-const SERVER: &str = concat!("bowsprit/", env!("CARGO_PKG_VERSION"));
-
-/// What a hook of the program's returns.
-pub(super) type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// A hook of the program's, called with each request that concerns it.
-pub(super) type Hook<T> = Arc<dyn Fn(HttpRequest) -> Answer<T> + Send + Sync>;
-
-/// Whom a server lets in, and what it says of itself.
-#[derive(Clone)]
-pub(crate) struct Terms {
-    pub(super) server_header: Option<String>,
-    /// In the server's order of preference.
-    pub(super) subprotocols: Vec<String>,
-    pub(super) origins: Origins,
-    pub(super) validate: Option<Hook<Result<Accept, Response>>>,
-    pub(super) http: Option<Hook<Response>>,
-}
 
 /// One client and what its handshake goes by.
 #[derive(Debug)]
@@ -82,11 +65,17 @@ struct Refusal {
 }
 
 /// The client may come in: what it is told, and what it gets.
-struct Welcome<R> {
-    answer: Vec<u8>,
-    agreed: Agreed,
-    slot: Option<Slot>,
+pub(super) struct Welcome<R> {
+    pub(super) answer: Vec<u8>,
+    pub(super) agreed: Agreed,
+    pub(super) slot: Option<Slot>,
     room: R,
+}
+
+/// What becomes of a request that another HTTP server has read, if the client may come in.
+pub(super) struct Answered {
+    pub(super) welcome: Welcome<()>,
+    pub(super) info: ConnectionInfo,
 }
 
 /// When an opening handshake that begins now has to be done.
@@ -121,15 +110,8 @@ impl Visit<'_> {
                 return Err(refusal.error);
             }
         };
-        let Some(head) = handshake.request() else {
-            return Err(AcceptError::Handshake(handshake.eof()));
-        };
+        let info = self.info(&handshake, &welcome.agreed)?;
         let connection = Connection::server(self.config).with_agreed(&welcome.agreed);
-        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
-        let uri = format!("{scheme}://{}{}", head.authority(), head.target());
-        let headers = head.application_headers();
-        let (peer, tls, agreed) = (self.peer, self.tls, welcome.agreed);
-        let info = ConnectionInfo::new(Role::Server, uri, peer, tls, agreed, headers);
         Ok(Admitted {
             opened: Opened {
                 io,
@@ -140,6 +122,47 @@ impl Visit<'_> {
             slot: welcome.slot,
             room: welcome.room,
         })
+    }
+
+    /// Decides about a request that another HTTP server has read, and will answer. The head is judged
+    /// here as it would be had it come over a socket.
+    pub(super) async fn answer(self, mut head: &[u8], place: Place) -> Result<Answered, Refused> {
+        let mut handshake = ServerHandshake::new(&self.config);
+        let mut place = Some(place);
+        let decided = async {
+            let received = handshake.receive(&mut head);
+            received.map_err(AcceptError::Handshake)?;
+            let deciding = self.decide(&handshake, ready(Some(())));
+            let welcome = self.in_time(&mut place, || later(503), deciding).await?;
+            let info = self.info(&handshake, &welcome.agreed)?;
+            Ok(Answered { welcome, info })
+        };
+        decided.await.map_err(|refusal: Refusal| {
+            log::refused(self.peer, &refusal.error);
+            // Every refusal before the answer has one.
+            let mut response = refusal
+                .response
+                .unwrap_or_else(|| InvalidRequest::NoRequest.into());
+            self.terms.sign(&mut response);
+            Refused::new(refusal.error, response)
+        })
+    }
+
+    /// What the connection of this request keeps.
+    fn info(
+        &self,
+        handshake: &ServerHandshake,
+        agreed: &Agreed,
+    ) -> Result<ConnectionInfo, AcceptError> {
+        let Some(head) = handshake.request() else {
+            return Err(AcceptError::Handshake(handshake.eof()));
+        };
+        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
+        let uri = format!("{scheme}://{}{}", head.authority(), head.target());
+        let headers = head.application_headers();
+        let (tls, agreed) = (self.tls.clone(), agreed.clone());
+        let info = ConnectionInfo::new(Role::Server, uri, self.peer, tls, agreed, headers);
+        Ok(info)
     }
 
     /// The three steps, each within the deadline. The client that waits for us is not to blame for a
@@ -232,6 +255,9 @@ impl Visit<'_> {
             None => Accept::default(),
         };
         self.terms.complete(&mut accept, head);
+        if self.terms.requires_subprotocol && accept.chosen_subprotocol().is_none() {
+            return Err(AcceptError::Subprotocol.into());
+        }
         let room = room.await.ok_or(AcceptError::ShuttingDown)?;
         let mut answer = Vec::new();
         let agreed = handshake
@@ -326,66 +352,6 @@ impl Visit<'_> {
     }
 }
 
-impl Terms {
-    /// Adds what `validate` has left open.
-    fn complete(&self, accept: &mut Accept, head: &RequestHead) {
-        if accept.chosen_subprotocol().is_none() {
-            let offered =
-                |ours: &&String| head.subprotocols().any(|theirs| theirs == ours.as_str());
-            if let Some(chosen) = self.subprotocols.iter().find(offered) {
-                // Checked when it was set, as the server header is.
-                let _ = accept.subprotocol(chosen);
-            }
-        }
-        if let Some(name) = &self.server_header
-            && !have(accept.headers(), "Server")
-        {
-            let _ = accept.header("Server", name);
-        }
-    }
-
-    /// Every answer says whose it is, and when it was made (RFC 9110 §6.6.1).
-    fn sign(&self, response: &mut Response) {
-        if let Some(name) = &self.server_header
-            && !have(response.headers(), "Server")
-        {
-            let _ = response.header("Server", name);
-        }
-        if !have(response.headers(), "Date") {
-            let now = httpdate::fmt_http_date(SystemTime::now());
-            let _ = response.header("Date", &now);
-        }
-    }
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Self {
-            server_header: Some(SERVER.to_owned()),
-            subprotocols: Vec::new(),
-            origins: Origins::default(),
-            validate: None,
-            http: None,
-        }
-    }
-}
-
-impl fmt::Debug for Terms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Terms")
-            .field("server_header", &self.server_header)
-            .field("subprotocols", &self.subprotocols)
-            .field("origins", &self.origins)
-            .field("validates", &self.validate.is_some())
-            .field("answers_http", &self.http.is_some())
-            .finish()
-    }
-}
-
-fn have<'h>(mut headers: impl Iterator<Item = (&'h str, &'h str)>, name: &str) -> bool {
-    headers.any(|(other, _)| other.eq_ignore_ascii_case(name))
-}
-
 /// An answer that asks the client to come again.
 fn later(status: u16) -> Option<Response> {
     let mut response = Response::plain(status).ok()?;
@@ -398,6 +364,7 @@ impl From<AcceptError> for Refusal {
         let response = match &error {
             AcceptError::Handshake(error) => Some(Response::for_error(error)),
             AcceptError::Origin(_) => Response::plain(403).ok(),
+            AcceptError::Subprotocol => Response::plain(400).ok(),
             AcceptError::Answer(_) | AcceptError::HookPanicked => Response::plain(500).ok(),
             AcceptError::TooManyFromAddress => later(429),
             AcceptError::TooManyConnections

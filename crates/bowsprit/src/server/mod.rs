@@ -8,6 +8,7 @@ mod origin;
 mod queue;
 mod request;
 mod shared;
+mod terms;
 
 use std::{
     future::ready,
@@ -17,18 +18,19 @@ use std::{
     time::Duration,
 };
 
-use bowsprit_proto::{CloseCode, Config};
+use bowsprit_proto::{CloseCode, Config, Role};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::{
     builder::Settings,
-    handshake::{Terms, Visit, open_by},
+    handshake::{Visit, open_by},
     queue::Queue,
     shared::{Face, Shared},
+    terms::Terms,
 };
 use crate::{
-    AcceptError, ConnectionId, ConnectionInfo, Error, Handler, Stream, WebSocket, open::Opened,
-    roster::Member, session::Session, websocket::whole_messages,
+    AcceptError, ConnectionId, ConnectionInfo, Error, Handler, Refused, Stream, Upgrade, WebSocket,
+    http_types, metrics, open::Opened, roster::Member, session::Session, websocket::whole_messages,
 };
 
 pub(crate) use self::limits::Slot;
@@ -87,7 +89,8 @@ pub(crate) async fn open_alone<S: AsyncRead + AsyncWrite + Unpin>(
         peer: None,
         tls: None,
     };
-    Ok(visit.open(io, None, ready(Some(()))).await?.opened)
+    let opening = visit.open(io, None, ready(Some(())));
+    Ok(metrics::timed(Role::Server, opening).await?.opened)
 }
 
 /// The server endpoint: a listener and the settings of its connections. Clones are the same endpoint.
@@ -308,6 +311,66 @@ impl Server {
         let handler = factory(&info);
         Session::new(driver, handler, info, early).await;
         Ok(())
+    }
+
+    /// Decides about a request that another HTTP server has read, hyper's or axum's for example, and which
+    /// that server is to answer: with the response, after which the [`Upgrade`] becomes a connection over
+    /// what the server calls an upgraded transport.
+    ///
+    /// All settings of this server hold but TLS, which is the other's, and a shutdown reaches the
+    /// connection: so one server, made with [`build`](ServerBuilder::build), does for a whole application.
+    /// `peer` is who counts against `max_per_address`, and what `validate` sees; plain requests are the other
+    /// server's, and [`http`](ServerBuilder::http) is not asked. Only HTTP/1.1 has this kind of upgrade; a
+    /// request of HTTP/2 is refused with 505 (RFC 8441 has another for those).
+    ///
+    /// ```no_run
+    /// use std::{convert::Infallible, net::SocketAddr};
+    ///
+    /// use bowsprit::{Server, http::{Request, Response}};
+    /// use bytes::Bytes;
+    /// use http_body_util::Full;
+    /// use hyper::{body::Incoming, upgrade::on};
+    /// use hyper_util::rt::TokioIo;
+    ///
+    /// async fn answer(
+    ///     server: Server,
+    ///     request: Request<Incoming>,
+    ///     peer: SocketAddr,
+    /// ) -> Result<Response<Full<Bytes>>, Infallible> {
+    ///     let (answer, upgrade) = match server.upgrade(&request, Some(peer)).await {
+    ///         Ok(accepted) => accepted,
+    ///         Err(refused) => return Ok(refused.into()),
+    ///     };
+    ///     tokio::spawn(async move {
+    ///         let mut ws = upgrade.over(TokioIo::new(on(request).await?));
+    ///         while let Some(message) = ws.recv().await? {
+    ///             ws.feed(message).await?;
+    ///         }
+    ///         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    ///     });
+    ///     Ok(answer.map(|()| Full::default()))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the client is not let in; what it is to be told is in the error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future lets the client go without an answer.
+    pub fn upgrade<'s, B>(
+        &'s self,
+        request: &http::Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> impl Future<Output = Result<(http::Response<()>, Upgrade), Refused>> + Send + use<'s, B>
+    {
+        // The future holds nothing of the request: bodies mostly cannot be shared between threads.
+        let head = http_types::encode_request(request);
+        async move {
+            let (answer, upgrade) = self.inner.shared.upgrade(&head, peer).await?;
+            Ok((http_types::switching(&answer), upgrade))
+        }
     }
 
     /// Stops accepting, answers clients in their handshake with 503, closes every connection with this

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use bowsprit_proto::Config;
+use bowsprit_proto::{Config, Role, handshake::InvalidRequest};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -15,12 +15,13 @@ use tokio::{
 
 use super::{
     builder::Settings,
-    handshake::{Admitted, Terms, Visit, open_by},
+    handshake::{Admitted, Answered, Visit, open_by},
     limits::{Handshakes, Place, Slots},
     lock,
+    terms::Terms,
 };
 use crate::{
-    AcceptError, ConnectionId, ServerTls, Stage, Stream, log,
+    AcceptError, ConnectionId, Refused, ServerTls, Stage, Stream, Upgrade, log, metrics,
     open::Opened,
     roster::{Member, Roster},
 };
@@ -74,7 +75,8 @@ impl Shared {
         let shared = self.clone();
         tokio::spawn(async move {
             // The client has been told; nobody else has asked.
-            let Ok(admitted) = shared.open(stream, peer, face, room).await else {
+            let opening = shared.open(stream, peer, face, room);
+            let Ok(admitted) = metrics::timed(Role::Server, opening).await else {
                 return;
             };
             member.keep(admitted.slot);
@@ -92,7 +94,32 @@ impl Shared {
         let (config, _) = self.settings_for(face);
         let place = self.handshakes.enter(&self.roster);
         let visit = self.visit(config, peer);
-        visit.open(io, Some(place), ready(Some(()))).await
+        let opening = visit.open(io, Some(place), ready(Some(())));
+        metrics::timed(Role::Server, opening).await
+    }
+
+    /// Decides about a request that another HTTP server has read: the answer, and what its connection
+    /// will be once that server lets go of the transport.
+    pub(super) async fn upgrade(
+        &self,
+        head: &[u8],
+        peer: Option<SocketAddr>,
+    ) -> Result<(Vec<u8>, Upgrade), Refused> {
+        let settings = self.settings().for_upgrade();
+        let id = ConnectionId::next();
+        let member = self.roster.join(id);
+        let place = self.handshakes.enter(&self.roster);
+        let visit = self.visit(settings.for_messages.clone(), peer);
+        let answering = visit.answer(head, place);
+        let Answered { welcome, info } = metrics::timed(Role::Server, answering).await?;
+        // Without a member the place is lost from the start.
+        let Some(mut member) = member else {
+            let response = InvalidRequest::NoRequest.into();
+            return Err(Refused::new(AcceptError::ShuttingDown, response));
+        };
+        member.keep(welcome.slot);
+        let upgrade = Upgrade::new(id, welcome.agreed, info, settings, member, None);
+        Ok((welcome.answer, upgrade))
     }
 
     /// A client whose handshake begins now.

@@ -303,3 +303,152 @@ async fn holds_no_lock_while_it_wakes() {
     assert_eq!(room.broadcast("go", SlowReader::Report).queued, 1);
     assert!(room.is_empty());
 }
+
+#[tokio::test]
+async fn each_member_that_the_filter_likes_has_a_result() {
+    let hub = Hub::new();
+    let (mut reached, mut server) = pair().await;
+    let there = server.handle();
+    run(server);
+    let (_passed_over, mut server) = pair().await;
+    let elsewhere = server.handle();
+    run(server);
+    let (_unread, _far, full) = stuck().await;
+    let (client, mut server) = pair().await;
+    let gone = server.handle();
+    drop((client, server));
+    let _memberships = [&there, &elsewhere, &full, &gone].map(|handle| hub.join(handle));
+
+    let news = Prepared::new("x".repeat(90 << 10));
+    let mut asked = 0;
+    let filter = |handle: &Handle| {
+        asked += 1;
+        // Outside the hub's lock.
+        assert_eq!(hub.len(), 4);
+        *handle != elsewhere
+    };
+    let slow = SlowReader::Close(CloseCode::TRY_AGAIN_LATER);
+    let outcomes = hub.broadcast_each(filter, news.clone(), slow);
+    assert_eq!(asked, 4);
+    assert_eq!(outcomes.len(), 3);
+    let result = |handle: &Handle| {
+        let mut of_it = outcomes.iter().filter(|outcome| outcome.handle == *handle);
+        of_it.next().map(|outcome| outcome.result)
+    };
+    assert_eq!(result(&there), Some(Ok(())));
+    assert_eq!(result(&full), Some(Err(SendError::Full)));
+    assert_eq!(result(&gone), Some(Err(SendError::Closed)));
+    assert_eq!(result(&elsewhere), None);
+    assert_eq!(full.state(), State::Closing, "a slow reader is dealt with");
+    assert!(receive(&mut reached).await == *news.message());
+
+    let delivery = hub.broadcast_if(|handle| *handle == there, "to you", SlowReader::Report);
+    assert_eq!(
+        (delivery.queued, delivery.full, delivery.not_open),
+        (1, 0, 0)
+    );
+    assert_eq!(receive(&mut reached).await, "to you".into());
+}
+
+/// Connections of the test below. Each takes two descriptors of this process.
+const CROWD: usize = 1_000;
+
+/// Many systems let a process have 1024 until it asks for more.
+#[cfg(unix)]
+fn allow_descriptors(count: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < count) {
+        limit.current = Some(count);
+        setrlimit(Resource::Nofile, limit).expect("descriptors for everybody");
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_descriptors(_: u64) {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_local_connections_get_one_message_each_with_its_result() {
+    allow_descriptors(2 * CROWD as u64 + 500);
+    let hub = Hub::new();
+    let server = Server::builder()
+        .bind("127.0.0.1:0")
+        .await
+        .expect("a listener");
+    let uri = format!("ws://{}/", server.local_addr().expect("an address"));
+    let (serving, room) = (server.clone(), hub.clone());
+    tokio::spawn(async move {
+        let stay = move |mut ws: WebSocket| {
+            let membership = room.join(&ws.handle());
+            async move {
+                while ws.recv().await?.is_some() {}
+                drop(membership);
+                Ok(())
+            }
+        };
+        serving.serve(stay).await
+    });
+    let mut clients = Vec::with_capacity(CROWD);
+    for _ in 0..CROWD {
+        clients.push(within(bowsprit::connect(&uri)).await.expect("open"));
+    }
+    // A client is open a moment before the server has run its future.
+    within(async {
+        while hub.len() < CROWD {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let message = Prepared::from("all hands on deck");
+    let outcomes = hub.broadcast_each(|_| true, message.clone(), SlowReader::Report);
+    assert_eq!(outcomes.len(), CROWD);
+    assert!(outcomes.iter().all(|outcome| outcome.result == Ok(())));
+    let half: std::collections::HashSet<_> = outcomes
+        .iter()
+        .take(CROWD / 2)
+        .map(|outcome| outcome.handle.id())
+        .collect();
+    let delivery = hub.broadcast_if(
+        |handle| half.contains(&handle.id()),
+        message,
+        SlowReader::Skip,
+    );
+    assert_eq!(
+        (delivery.queued, delivery.full, delivery.not_open),
+        (CROWD / 2, 0, 0)
+    );
+    assert_eq!(hub.broadcast("the end", SlowReader::Skip).queued, CROWD);
+
+    let mut heard_twice = 0;
+    for client in &mut clients {
+        let mut times = 0;
+        loop {
+            let message = within(client.recv())
+                .await
+                .expect("no error")
+                .expect("a message");
+            match message.as_text() {
+                Some("all hands on deck") => times += 1,
+                Some("the end") => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!((1..=2).contains(&times), "{times}");
+        heard_twice += usize::from(times == 2);
+    }
+    assert_eq!(heard_twice, CROWD / 2);
+    let closing = server.shutdown(CloseCode::GOING_AWAY, std::time::Duration::from_secs(30));
+    let reading = async {
+        for client in &mut clients {
+            drain_tcp(client).await;
+        }
+    };
+    let (cut, ()) = tokio::join!(within(closing), reading);
+    assert_eq!(cut, 0);
+}
+
+async fn drain_tcp(client: &mut WebSocket) {
+    assert_eq!(within(client.recv()).await, Ok(None));
+    let closed = client.close_info().expect("closed");
+    assert_eq!(closed.remote_code(), CloseCode::GOING_AWAY);
+}

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bowsprit::{Client, CloseCode, Config, Server, ServerTls, accept};
-use tokio::io::duplex;
+use tokio::io::{AsyncWriteExt as _, duplex};
 use tracing::{
     Dispatch, Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -20,6 +20,7 @@ use super::support::{Echo, log, run, within};
 #[derive(Clone, Default)]
 struct Channels {
     lines: Arc<Mutex<Vec<String>>>,
+    only: Option<&'static str>,
 }
 
 struct Line(String);
@@ -32,7 +33,10 @@ impl Visit for Line {
 
 impl Subscriber for Channels {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("bowsprit::") && *metadata.level() <= Level::TRACE
+        let target = metadata.target();
+        target.starts_with("bowsprit::")
+            && self.only.is_none_or(|only| target == only)
+            && *metadata.level() <= Level::TRACE
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -55,6 +59,19 @@ impl Subscriber for Channels {
 }
 
 impl Channels {
+    fn only(target: &'static str) -> Self {
+        Self {
+            only: Some(target),
+            ..Self::default()
+        }
+    }
+
+    /// How many lines have this in them.
+    fn count(&self, part: &str) -> usize {
+        let lines = self.lines.lock().expect("no panic");
+        lines.iter().filter(|line| line.contains(part)).count()
+    }
+
     /// Listens on this thread until the guard is dropped.
     ///
     /// A second subscriber stays for good: where there is one alone, `tracing` asks only the thread that
@@ -121,7 +138,7 @@ async fn tells_of_what_did_not_open_and_of_shutdowns() {
     channels.expect("bowsprit::access::fail", "connection refused");
 
     let (mut near, far) = duplex(4096);
-    let garbage = tokio::io::AsyncWriteExt::write_all(&mut near, b"SSH-2.0-harbour\r\n");
+    let garbage = near.write_all(b"SSH-2.0-harbour\r\n");
     let (written, refused) = tokio::join!(garbage, accept(far, Config::server()));
     written.expect("a write");
     refused.expect_err("no handshake");
@@ -132,7 +149,7 @@ async fn tells_of_what_did_not_open_and_of_shutdowns() {
     let tls = ServerTls::from_pem(chain.as_bytes(), key.as_bytes()).expect("a certificate");
     let running = run(Server::builder().tls(tls), || Echo).await;
     let mut plain = running.bare().await;
-    let garbage = tokio::io::AsyncWriteExt::write_all(&mut plain, b"GET / HTTP/1.1\r\n\r\n");
+    let garbage = plain.write_all(b"GET / HTTP/1.1\r\n\r\n");
     garbage.await.expect("a write");
     let mut answer = Vec::new();
     // An alert and the end, or a reset.
@@ -167,4 +184,132 @@ async fn the_query_of_a_uri_is_not_told() {
     channels.expect("bowsprit::access::connect", "ws://in.memory/chat");
     let lines = channels.lines.lock().expect("no panic").join("\n");
     assert!(!lines.contains("secret"), "{lines}");
+}
+
+#[tokio::test]
+async fn frames_are_told_as_they_are_on_the_wire() {
+    let channels = Channels::default();
+    let _guard = channels.listen();
+    let (mut client, mut server) = {
+        let (near, far) = duplex(256 * 1024);
+        let request = Client::new().request("ws://in.memory/").expect("a URI");
+        let (client, server) =
+            tokio::join!(request.connect_on(near), accept(far, Config::server()));
+        (client.expect("a client"), server.expect("a server"))
+    };
+    let (own, other) = (client.id(), server.id());
+    let header = "bowsprit::access::frame_header";
+    let payload = "bowsprit::access::frame_payload";
+    client.send("see \u{1b}[2J").await.expect("a write");
+    within(server.recv())
+        .await
+        .expect("no error")
+        .expect("a message");
+    for (id, direction) in [(own, "sent"), (other, "received")] {
+        channels.expect(
+            header,
+            &format!("message={direction} id={id} fin=true rsv=000 opcode=text masked=true len=8"),
+        );
+        channels.expect(
+            payload,
+            &format!(r"message={direction} id={id} excerpt=see \x1b[2J"),
+        );
+    }
+    server.send_fragment("be", false).await.expect("a write");
+    server.ping(b"there?").await.expect("a write");
+    server
+        .send_fragment(&*"n".repeat(70_000), true)
+        .await
+        .expect("a write");
+    within(client.recv())
+        .await
+        .expect("no error")
+        .expect("a message");
+    for line in [
+        "fin=false rsv=000 opcode=text masked=false len=2",
+        "fin=true rsv=000 opcode=ping masked=false len=6",
+        "fin=true rsv=000 opcode=continuation masked=false len=70000",
+    ] {
+        channels.expect(header, &format!("message=sent id={other} {line}"));
+        channels.expect(header, &format!("message=received id={own} {line}"));
+    }
+    let excerpt = "n".repeat(125);
+    channels.expect(
+        payload,
+        &format!("message=received id={own} excerpt={excerpt}"),
+    );
+    assert_eq!(
+        channels.count(&excerpt),
+        2,
+        "an excerpt and not a byte more"
+    );
+    let (closed, _) = tokio::join!(client.close(CloseCode::NORMAL, "done"), server.recv());
+    closed.expect("a close");
+    channels.expect(
+        header,
+        &format!("message=received id={other} fin=true rsv=000 opcode=pong masked=true len=6"),
+    );
+    channels.expect(
+        header,
+        &format!("message=sent id={own} fin=true rsv=000 opcode=close masked=true len=6"),
+    );
+    channels.expect(payload, r"excerpt=\x03\xe8done");
+}
+
+#[tokio::test]
+async fn frames_that_break_rules_are_told_as_well_in_whatever_pieces_they_come() {
+    let channels = Channels::default();
+    let _guard = channels.listen();
+    let (near, mut far) = duplex(4096);
+    let (far_end, server) = tokio::join!(
+        super::support::ask(&mut far),
+        accept(near, Config::server())
+    );
+    let mut server = server.expect("a server");
+    let reading = tokio::spawn(async move {
+        let first = server.recv().await;
+        (first, server.recv().await.is_err())
+    });
+    for byte in super::support::masked(super::support::TEXT, b"fine") {
+        far_end.write_all(&[byte]).await.expect("a write");
+        // Each byte is a read of its own.
+        super::support::settle().await;
+    }
+    // The connection ends with its second byte.
+    let broken = [
+        0xF3,
+        0x84,
+        1,
+        2,
+        3,
+        4,
+        b'b' ^ 1,
+        b'a' ^ 2,
+        b'd' ^ 3,
+        b'!' ^ 4,
+    ];
+    far_end.write_all(&broken).await.expect("a write");
+    super::support::settle().await;
+    let (header, payload) = (
+        "bowsprit::access::frame_header",
+        "bowsprit::access::frame_payload",
+    );
+    channels.expect(header, "fin=true rsv=000 opcode=text masked=true len=4");
+    channels.expect(payload, "excerpt=fine");
+    channels.expect(header, "fin=true rsv=111 opcode=0x3 masked=true len=4");
+    channels.expect(payload, "excerpt=bad!");
+    drop(far);
+    let (first, is_broken) = within(reading).await.expect("no panic");
+    assert_eq!(first, Ok(Some("fine".into())));
+    assert!(is_broken);
+}
+
+#[tokio::test]
+async fn payloads_alone_can_be_listened_to() {
+    let channels = Channels::only("bowsprit::access::message_payload");
+    let _guard = channels.listen();
+    let (mut client, _server) = super::support::pair().await;
+    client.send("hello").await.expect("a write");
+    channels.expect("bowsprit::access::message_payload", "excerpt=hello");
+    assert_eq!(channels.count("bowsprit::"), 1);
 }
