@@ -48,10 +48,15 @@ impl CloseCode {
     pub const BAD_GATEWAY: Self = Self(1014);
     /// 1015: the TLS handshake failed. Never on the wire.
     pub const TLS_HANDSHAKE: Self = Self(1015);
-    /// 3000: a fault that the subprotocol names.
+    /// 3000: a fault that the subprotocol names. The registry has it as "Unauthorized" since; WebSocket++
+    /// used it before, and so do its users.
     pub const SUBPROTOCOL_ERROR: Self = Self(3000);
     /// 3001: data that the subprotocol forbids.
     pub const INVALID_SUBPROTOCOL_DATA: Self = Self(3001);
+    /// 3003: who asks may not have what was asked for.
+    pub const FORBIDDEN: Self = Self(3003);
+    /// 3008: the application waited too long.
+    pub const TIMEOUT: Self = Self(3008);
 
     /// Whether the number is set aside for later versions of the protocol: 1004 and 1016 to 2999.
     pub const fn is_reserved(self) -> bool {
@@ -93,6 +98,8 @@ impl CloseCode {
             Self::TLS_HANDSHAKE => "TLS handshake failure",
             Self::SUBPROTOCOL_ERROR => "Generic subprotocol error",
             Self::INVALID_SUBPROTOCOL_DATA => "Invalid subprotocol data",
+            Self::FORBIDDEN => "Forbidden",
+            Self::TIMEOUT => "Timeout",
             _ => "Unknown",
         }
     }
@@ -269,8 +276,13 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Our limit, not the peer's fault.
-            Self::Protocol(error) if error.close_code() == CloseCode::MESSAGE_TOO_BIG => {
+            // Our limits, not the peer's fault.
+            Self::Protocol(error)
+                if matches!(
+                    error.close_code(),
+                    CloseCode::MESSAGE_TOO_BIG | CloseCode::POLICY_VIOLATION
+                ) =>
+            {
                 write!(f, "{error}")
             }
             Self::Protocol(error) => write!(f, "protocol violation by the peer: {error}"),

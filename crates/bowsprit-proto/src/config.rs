@@ -67,6 +67,8 @@ impl Config {
             limits: Limits {
                 message,
                 frame: usize::MAX,
+                fragments: 128 << 10,
+                rate: None,
                 send_high_water: 256 << 10,
                 send_low_water: 64 << 10,
                 send_buffer: 1 << 20,
@@ -78,6 +80,8 @@ impl Config {
             timeouts: Timeouts {
                 open: Duration::from_secs(10),
                 close: Duration::from_secs(5),
+                idle: None,
+                write: Some(Duration::from_secs(60)),
             },
             keepalive: Some(KeepAlive {
                 interval: Duration::from_secs(20),
@@ -112,6 +116,12 @@ pub struct Limits {
     /// The largest frame of a message to accept. Default: no limit but that of the message. A larger
     /// one fails the connection with 1009.
     pub frame: usize,
+    /// The most frames that a message may come in, a count. Default: 131,072. One in more fails the
+    /// connection with 1008. With streaming it does not apply, since nothing is held.
+    pub fragments: usize,
+    /// How fast messages may come. Default: `None`, as fast as they are taken. A faster peer fails the
+    /// connection with 1008.
+    pub rate: Option<Rate>,
     /// Above this many queued bytes, sends that can wait do so, and answers to what was read stop the
     /// reading. Default: 256 KiB.
     pub send_high_water: usize,
@@ -131,7 +141,29 @@ pub struct Limits {
     pub http_body: usize,
 }
 
+/// How many messages a peer may send (RFC 6455 §10.4): no more than `burst` and `per_second` for each second.
+///
+/// Each message, ping and pong counts as one, whatever its size; with `config.streaming` each piece that is
+/// handed out. A close frame does not count. The rule holds for any stretch of time, not for each second:
+/// what waits while this side does not read may come at once when it does.
+///
+/// ```
+/// use bowsprit_proto::{Config, Rate};
+///
+/// let mut config = Config::server();
+/// config.limits.rate = Some(Rate { per_second: 50, burst: 200 });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Messages a second, in the long run.
+    pub per_second: u32,
+    /// How many may come at once. One at least is taken.
+    pub burst: u32,
+}
+
 /// Every wait has an end; each expiry names its [`Stage`](crate::Stage).
+///
+/// Of `idle` and `write` less than 10 ms counts as 10 ms.
 ///
 /// ```
 /// use std::time::Duration;
@@ -148,9 +180,19 @@ pub struct Timeouts {
     pub open: Duration,
     /// The whole closing handshake, whoever starts it, to the end of the transport. Default: 5 s.
     pub close: Duration,
+    /// Without a message in either direction for this long, at the latest for twice as long, the
+    /// connection is closed with 1001. Default: `None`, never.
+    ///
+    /// This is for peers that live and have nothing to say, and pings and pongs do not count;
+    /// [`KeepAlive`] is for those that are gone.
+    pub idle: Option<Duration>,
+    /// Bytes are queued and the transport took none of them for this long, at the latest for twice as
+    /// long: the peer does not read, and the connection has failed. Default: 60 s. `None`: it may take as
+    /// long as it likes, and keepalive finds only who is silent, too.
+    pub write: Option<Duration>,
 }
 
-/// When to ask a silent peer whether it is still there (RFC 6455 §5.5.2).
+/// When to ask a silent peer whether it is still there (RFC 6455 §5.5.2). Less than 10 ms counts as 10 ms.
 ///
 /// ```
 /// use std::time::Duration;

@@ -56,16 +56,29 @@ pub enum ProtocolError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// §10.4: a message in more frames than `limits.fragments`.
+    TooManyFragments {
+        /// The limit, a count.
+        limit: usize,
+    },
+    /// §10.4: messages that come faster than `limits.rate`.
+    TooManyMessages {
+        /// The limit in messages a second.
+        per_second: u32,
+    },
 }
 
 impl ProtocolError {
-    /// The code that tells the peer: 1002, 1007 or 1009 (§7.4.1).
+    /// The code that tells the peer: 1002, 1007, for sizes 1009, for counts 1008 (§7.4.1).
     pub const fn close_code(self) -> CloseCode {
         match self {
             Self::InvalidUtf8 | Self::InvalidCloseReason | Self::InvalidDeflate => {
                 CloseCode::INVALID_PAYLOAD
             }
             Self::FrameTooBig { .. } | Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::TooManyFragments { .. } | Self::TooManyMessages { .. } => {
+                CloseCode::POLICY_VIOLATION
+            }
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }
@@ -97,6 +110,15 @@ impl fmt::Display for ProtocolError {
             Self::MessageTooBig { limit } => {
                 write!(f, "message is larger than the limit of {limit} bytes")
             }
+            Self::TooManyFragments { limit } => {
+                write!(f, "message is in more frames than the limit of {limit}")
+            }
+            Self::TooManyMessages { per_second } => {
+                write!(
+                    f,
+                    "messages come faster than the limit of {per_second} a second"
+                )
+            }
         }
     }
 }
@@ -125,6 +147,10 @@ pub enum Stage {
     Open,
     /// Waiting for the pong of a keepalive ping.
     Pong,
+    /// Waiting for a message in either direction.
+    Idle,
+    /// Waiting for the transport to take what is queued.
+    Write,
     /// The closing handshake (RFC 6455 §7).
     Close,
 }
@@ -138,6 +164,8 @@ impl fmt::Display for Stage {
             Self::Tls => "TLS handshake",
             Self::Open => "opening handshake",
             Self::Pong => "wait for a pong",
+            Self::Idle => "wait for a message",
+            Self::Write => "wait for the peer to read",
             Self::Close => "closing handshake",
         })
     }

@@ -53,8 +53,8 @@ mod unix_uri;
 mod uri;
 
 pub use close::{Cause, CloseCode, CloseFrame, Closed, Initiator};
-pub use config::{Config, KeepAlive, Limits, Timeouts};
-pub use connection::{Connection, Event, State, Timestamp};
+pub use config::{Config, KeepAlive, Limits, Rate, Timeouts};
+pub use connection::{Connection, Event, RoundTrips, State, Timestamp};
 pub use deflate::{Deflate, DeflateParams};
 pub use error::{CloseError, ProtocolError, SendError, Stage};
 pub use host::Host;

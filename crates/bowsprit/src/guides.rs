@@ -6,6 +6,9 @@ struct Readme;
 #[doc = include_str!("../../../docs/connections/broadcast.md")]
 struct Broadcast;
 
+#[doc = include_str!("../../../docs/connections/closing.md")]
+struct Closing;
+
 #[doc = include_str!("../../../docs/connections/dialling.md")]
 struct Dialling;
 
@@ -14,6 +17,9 @@ struct Logging;
 
 #[doc = include_str!("../../../docs/connections/neighbours.md")]
 struct Neighbours;
+
+#[doc = include_str!("../../../docs/connections/pings.md")]
+struct Pings;
 
 #[doc = include_str!("../../../docs/connections/proxies.md")]
 struct Proxies;
@@ -26,6 +32,9 @@ struct Requests;
 
 #[doc = include_str!("../../../docs/connections/subprotocols.md")]
 struct Subprotocols;
+
+#[doc = include_str!("../../../docs/connections/timers-and-limits.md")]
+struct TimersAndLimits;
 
 #[doc = include_str!("../../../docs/connections/tls.md")]
 struct Tls;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, CloseFrame, Closed, Config, Message, Prepared, SendError,
+    CloseCode, CloseError, CloseFrame, Closed, Config, Message, Prepared, RoundTrips, SendError,
     frame::MAX_CONTROL_PAYLOAD,
 };
 use bytes::Bytes;
@@ -196,7 +196,8 @@ impl Handle {
             .await
     }
 
-    /// Queues a ping with at most 125 bytes of payload; its pong reaches `on_pong`.
+    /// Queues a ping with at most 125 bytes of payload; its pong reaches `on_pong`, and its round trip
+    /// [`round_trips`](Self::round_trips).
     ///
     /// # Errors
     ///
@@ -213,6 +214,11 @@ impl Handle {
         } else {
             Err(self.refusal())
         }
+    }
+
+    /// How long the peer took to answer pings: this side's own and those of keepalive.
+    pub fn round_trips(&self) -> RoundTrips {
+        self.link.round_trips()
     }
 
     /// Starts the closing handshake behind what is queued; `on_close` tells when it is over.
@@ -267,8 +273,8 @@ impl Handle {
 
     /// Stops reading from the peer, whose sends then meet TCP's flow control.
     ///
-    /// Meanwhile pings are not answered and keepalive does not count the silence. The closing handshake
-    /// counts on: its answer is not read either, and the connection then ends with `timeouts.close`.
+    /// Meanwhile pings are not answered, and neither keepalive nor `timeouts.idle` counts the silence. A
+    /// close from this side ends the pause, since its answer has to be read, and what comes in front of it.
     pub fn pause_reading(&self) {
         self.link.set_paused(true);
     }

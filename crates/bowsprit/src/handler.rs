@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use bowsprit_proto::{CloseCode, CloseError, Closed, Message, MessageRef, Prepared, SendError};
+use bowsprit_proto::{
+    CloseCode, CloseError, Closed, Message, MessageRef, Prepared, RoundTrips, SendError,
+};
 
 use crate::{ConnectError, ConnectionId, ConnectionInfo, Handle, Retry, driver::Core};
 
@@ -74,6 +76,10 @@ pub trait Handler: Send + 'static {
 
     /// A pong has come, asked for or not.
     fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {}
+
+    /// Keepalive gives up: nothing at all was heard for `keepalive.timeout` after its ping. The connection
+    /// has ended, and [`on_close`](Self::on_close) is next, with `Cause::Timeout(Stage::Pong)`.
+    fn on_pong_timeout(&mut self, cx: &mut Context<'_>) {}
 
     /// The connection has ended; nothing can be sent any more. Who waits for
     /// [`Handle::closed`] goes on after this has returned.
@@ -171,7 +177,12 @@ impl Context<'_> {
     ///
     /// As [`send`](Self::send), and when the payload is too long.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.core.connection.ping(payload)
+        self.core.ping(payload)
+    }
+
+    /// How long the peer took to answer pings, up to the latest pong.
+    pub fn round_trips(&self) -> RoundTrips {
+        self.core.connection.round_trips()
     }
 
     /// Starts the closing handshake behind what is queued.
@@ -201,6 +212,7 @@ type OnMessage = dyn Fn(&mut Context<'_>, MessageRef<'_>) + Send + Sync;
 type OnFragment = dyn Fn(&mut Context<'_>, MessageRef<'_>, bool) + Send + Sync;
 type OnPing = dyn Fn(&mut Context<'_>, &[u8]) -> Pong + Send + Sync;
 type OnPong = dyn Fn(&mut Context<'_>, &[u8]) + Send + Sync;
+type OnPongTimeout = dyn Fn(&mut Context<'_>) + Send + Sync;
 type OnClose = dyn Fn(&mut Context<'_>, &Closed) + Send + Sync;
 
 /// A [`Handler`] made of closures, any of which may be left out.
@@ -226,6 +238,7 @@ pub struct Handlers {
     fragment: Option<Arc<OnFragment>>,
     ping: Option<Arc<OnPing>>,
     pong: Option<Arc<OnPong>>,
+    pong_timeout: Option<Arc<OnPongTimeout>>,
     close: Option<Arc<OnClose>>,
 }
 
@@ -293,6 +306,13 @@ impl Handlers {
         self
     }
 
+    /// See [`Handler::on_pong_timeout`].
+    #[must_use]
+    pub fn on_pong_timeout(mut self, f: impl Fn(&mut Context<'_>) + Send + Sync + 'static) -> Self {
+        self.pong_timeout = Some(Arc::new(f));
+        self
+    }
+
     /// See [`Handler::on_close`].
     #[must_use]
     pub fn on_close(
@@ -345,6 +365,12 @@ impl Handler for Handlers {
         }
     }
 
+    fn on_pong_timeout(&mut self, cx: &mut Context<'_>) {
+        if let Some(f) = &self.pong_timeout {
+            f(cx);
+        }
+    }
+
     fn on_close(&mut self, cx: &mut Context<'_>, closed: &Closed) {
         if let Some(f) = &self.close {
             f(cx, closed);
@@ -362,6 +388,7 @@ impl fmt::Debug for Handlers {
             .field("on_fragment", &self.fragment.is_some())
             .field("on_ping", &self.ping.is_some())
             .field("on_pong", &self.pong.is_some())
+            .field("on_pong_timeout", &self.pong_timeout.is_some())
             .field("on_close", &self.close.is_some())
             .finish()
     }
@@ -394,6 +421,10 @@ impl Handler for Box<dyn Handler> {
 
     fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {
         (**self).on_pong(cx, payload);
+    }
+
+    fn on_pong_timeout(&mut self, cx: &mut Context<'_>) {
+        (**self).on_pong_timeout(cx);
     }
 
     fn on_close(&mut self, cx: &mut Context<'_>, closed: &Closed) {

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bowsprit_proto::{CloseFrame, Closed, Message, Prepared, frame::FrameHeader};
+use bowsprit_proto::{CloseFrame, Closed, Message, Prepared, RoundTrips, frame::FrameHeader};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -51,7 +51,7 @@ pub(crate) struct Link {
     pub(crate) paused: AtomicBool,
     terminated: AtomicBool,
     closed: OnceLock<Closed>,
-    /// Rung when room was made in the queue, and when the connection ended.
+    /// Rung when room was made in the queue, when the closing began, and when the connection ended.
     changed: Notify,
 }
 
@@ -63,6 +63,7 @@ struct Inbox {
     info: Option<Arc<ConnectionInfo>>,
     /// A handle has asked for the end: no other connection follows.
     close_asked: bool,
+    round_trips: Option<Box<RoundTrips>>,
 }
 
 impl Link {
@@ -85,7 +86,25 @@ impl Link {
     }
 
     pub(crate) fn set_state(&self, state: State) {
-        self.state.store(state as u8, Ordering::Release);
+        let before = self.state.swap(state as u8, Ordering::AcqRel);
+        if before != state as u8 {
+            // Who waits for room waits in vain.
+            self.changed.notify_waiters();
+        }
+    }
+
+    pub(crate) fn round_trips(&self) -> RoundTrips {
+        self.inbox()
+            .round_trips
+            .as_deref()
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn set_round_trips(&self, round_trips: RoundTrips) {
+        if round_trips.count > 0 {
+            **self.inbox().round_trips.get_or_insert_default() = round_trips;
+        }
     }
 
     pub(crate) fn info(&self) -> Option<Arc<ConnectionInfo>> {
@@ -127,9 +146,14 @@ impl Link {
 
     fn begin_closing(&self) -> bool {
         let (open, closing) = (State::Open as u8, State::Closing as u8);
-        self.state
+        let began = self
+            .state
             .compare_exchange(open, closing, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+            .is_ok();
+        if began {
+            self.changed.notify_waiters();
+        }
+        began
     }
 
     /// Bytes that are queued here or in the task and not yet written.

@@ -7,7 +7,7 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use bowsprit_proto::{CloseCode, Closed, Config, Event};
+use bowsprit_proto::{Cause, CloseCode, Closed, Config, Event, Stage};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
@@ -146,13 +146,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Future for Session<S, H> {
             return Poll::Ready(());
         }
         let closed = core.connection.closed().cloned().unwrap_or_default();
-        this.handler.on_close(
-            &mut Context {
-                core,
-                info: &this.info,
-            },
-            &closed,
-        );
+        let info = &this.info;
+        if closed.cause == Some(Cause::Timeout(Stage::Pong)) {
+            this.handler.on_pong_timeout(&mut Context { core, info });
+        }
+        this.handler.on_close(&mut Context { core, info }, &closed);
         this.driver.core.end();
         Poll::Ready(())
     }
@@ -217,7 +215,7 @@ mod tests {
         time::Duration,
     };
 
-    use bowsprit_proto::{Cause, Config};
+    use bowsprit_proto::Config;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex},
         time::timeout,

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use bowsprit_proto::{CloseCode, Closed, Message};
+use bowsprit_proto::{CloseCode, Closed, Message, RoundTrips};
 use futures_core::Stream as MessageStream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -187,6 +187,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         self.flush().await
     }
 
+    /// As [`WebSocket::ping`].
+    ///
+    /// # Errors
+    ///
+    /// When the payload is too long, or the connection is closing or has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The whole ping is queued or nothing of it.
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.shared.lock().queue_ping(payload)?;
+        self.flush().await
+    }
+
+    /// As [`WebSocket::round_trips`].
+    pub fn round_trips(&self) -> RoundTrips {
+        self.shared.lock().round_trips()
+    }
+
     /// A handle to the connection.
     pub fn handle(&self) -> Handle {
         self.shared.lock().handle()
@@ -238,6 +257,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// Nothing is lost: a message is either returned or still there.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|cx| self.poll_recv(cx)).await.transpose()
+    }
+
+    /// As [`WebSocket::round_trips`].
+    pub fn round_trips(&self) -> RoundTrips {
+        self.shared.lock().round_trips()
     }
 
     /// How the connection ended, once it has.

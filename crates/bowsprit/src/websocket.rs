@@ -9,7 +9,8 @@ use std::{
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, Closed, Config, Message, MessageRef, SendError, State as Phase,
+    CloseCode, CloseError, Closed, Config, Message, MessageRef, RoundTrips, SendError,
+    State as Phase,
 };
 use futures_core::Stream as MessageStream;
 use futures_sink::Sink;
@@ -176,7 +177,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_flush_all(cx)).await
     }
 
-    /// Sends a ping with at most 125 bytes of payload. [`recv`](Self::recv) takes the pong.
+    /// Sends a ping with at most 125 bytes of payload. [`recv`](Self::recv) takes the pong, and then
+    /// [`round_trips`](Self::round_trips) knows how long it took.
     ///
     /// # Errors
     ///
@@ -186,8 +188,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The whole ping is queued or nothing of it.
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.driver.core.connection.ping(payload)?;
+        self.queue_ping(payload)?;
         self.flush().await
+    }
+
+    /// How long the peer took to answer pings: this side's own and those of keepalive.
+    pub fn round_trips(&self) -> RoundTrips {
+        self.driver.core.connection.round_trips()
     }
 
     /// Closes the connection: sends the close frame behind what is queued, discards what still
@@ -310,6 +317,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub(crate) fn queue(&mut self, message: Message) -> Result<(), Error> {
         let sent = self.driver.with_buffer(|core| core.send_shared(message));
         Ok(sent?)
+    }
+
+    pub(crate) fn queue_ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        Ok(self.driver.core.ping(payload)?)
     }
 
     /// The closing handshake as far as this side has a part in it; the reading half does the rest.

@@ -40,6 +40,13 @@ impl Incoming {
         self.pieces.as_ref().map_or(0, |pieces| pieces.missing())
     }
 
+    /// Whether a message has begun and not ended.
+    pub(super) fn is_inside_message(&self) -> bool {
+        self.pieces
+            .as_ref()
+            .is_some_and(|pieces| pieces.is_inside_message())
+    }
+
     /// The next event in what [`whole_message`](Self::whole_message) leaves; `None` once it is used up.
     pub(super) fn next_in_pieces<'b>(
         &mut self,

@@ -1,10 +1,12 @@
 //! An open connection without I/O: its two strands and the closing handshake that ties them.
 
 mod assemble;
+mod bucket;
 mod event;
 mod incoming;
 mod outgoing;
 mod pieces;
+mod pings;
 mod state;
 mod timers;
 
@@ -12,6 +14,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::time::Duration;
 
 pub use event::Event;
+pub use pings::RoundTrips;
 pub use state::State;
 pub use timers::Timestamp;
 
@@ -22,10 +25,12 @@ use crate::{
     frame::{MAX_CONTROL_PAYLOAD, MaskingKey},
     handshake::Agreed,
 };
+use bucket::Bucket;
 use incoming::Incoming;
 use outgoing::Outgoing;
+use pings::Pings;
 use state::Input;
-use timers::{Phase, Timers};
+use timers::Timers;
 
 /// An open WebSocket connection of either role. It is born when the opening handshake is done.
 ///
@@ -43,6 +48,10 @@ pub struct Connection {
     /// Made when the closing begins: an open connection needs no room for it.
     closed: Option<Box<Closed>>,
     timers: Timers,
+    /// Present once a ping was sent whose pong is measured.
+    pings: Option<Box<Pings>>,
+    /// Present where `limits.rate` is set.
+    bucket: Option<Box<Bucket>>,
     /// Whether `limits.send_buffer` holds.
     has_send_limit: bool,
     config: Arc<Config>,
@@ -59,6 +68,8 @@ impl Connection {
             state: State::Open,
             closed: None,
             timers: Timers::default(),
+            pings: None,
+            bucket: config.limits.rate.map(|rate| Box::new(Bucket::new(rate))),
             has_send_limit: true,
             config,
         }
@@ -105,7 +116,13 @@ impl Connection {
         // Always inlined, with all but whole messages left out: what goes through memory otherwise costs
         // 80 instructions a message.
         match self.incoming.whole_message(input, &self.config) {
-            Ok(Some(message)) => Some(Event::Message(message)),
+            Ok(Some(message)) => {
+                self.timers.busy();
+                if self.bucket.is_some() && !self.may_come() {
+                    return Some(self.refuse_more(input));
+                }
+                Some(Event::Message(message))
+            }
             Ok(None) => self.receive_pieces(input),
             Err(error) => Some(self.refuse(error, input)),
         }
@@ -114,7 +131,16 @@ impl Connection {
     /// What is not a whole message: pieces of one, control frames, and nothing.
     #[inline(never)]
     fn receive_pieces<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
-        match self.incoming.next_in_pieces(input, &self.config) {
+        let event = self.incoming.next_in_pieces(input, &self.config);
+        let is_data = matches!(&event, Ok(Some(Event::Message(_) | Event::Fragment(..))));
+        if is_data || self.incoming.is_inside_message() {
+            self.timers.busy();
+        }
+        let counts = matches!(&event, Ok(Some(event)) if !matches!(event, Event::Close(_)));
+        if counts && !self.may_come() {
+            return Some(self.refuse_more(input));
+        }
+        match event {
             Ok(Some(Event::Ping(payload))) => {
                 if self.config.automatic_pong && self.state == State::Open {
                     self.outgoing.pong(&payload);
@@ -131,6 +157,18 @@ impl Connection {
         }
     }
 
+    /// Whether `limits.rate` has room for another event.
+    fn may_come(&mut self) -> bool {
+        self.bucket.as_mut().is_none_or(|bucket| bucket.take())
+    }
+
+    #[cold]
+    fn refuse_more<'b>(&mut self, input: &mut &'b mut [u8]) -> Event<'b> {
+        let bucket = self.bucket.as_ref();
+        let per_second = bucket.map_or(0, |bucket| bucket.per_second());
+        self.refuse(ProtocolError::TooManyMessages { per_second }, input)
+    }
+
     #[cold]
     fn refuse<'b>(&mut self, error: ProtocolError, input: &mut &'b mut [u8]) -> Event<'b> {
         *input = &mut [];
@@ -141,6 +179,14 @@ impl Connection {
     /// How many bytes of a frame that has begun are still to come: a hint how much to read at once.
     pub fn missing_bytes(&self) -> u64 {
         self.incoming.missing()
+    }
+
+    /// Tells the time before what was read goes to [`receive`](Self::receive). Needed only where
+    /// `limits.rate` is set: what the peer may send grows with it.
+    pub fn tell_time(&mut self, now: Timestamp) {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.fill(now);
+        }
     }
 
     /// The transport ended: nothing more can come or go.
@@ -230,6 +276,7 @@ impl Connection {
     ) -> Result<(), SendError> {
         let fragment = fragment.into();
         self.may_send(fragment.as_bytes().len())?;
+        self.timers.busy();
         self.outgoing.fragment(&fragment, last)
     }
 
@@ -238,7 +285,7 @@ impl Connection {
         self.outgoing.is_inside_message()
     }
 
-    /// Queues a ping (RFC 6455 §5.5.2).
+    /// Queues a ping (RFC 6455 §5.5.2) of which no round trip is measured; see [`ping_at`](Self::ping_at).
     ///
     /// # Errors
     ///
@@ -312,6 +359,7 @@ impl Connection {
 
     /// The first `len` bytes of what [`transmit`](Self::transmit) showed were written.
     pub fn transmitted(&mut self, len: usize) {
+        self.timers.moved();
         self.outgoing.written(len);
     }
 
@@ -344,34 +392,6 @@ impl Connection {
                 State::Failed => true,
                 State::Open | State::CloseSent | State::Ended => false,
             }
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout), asked before waiting and again
-    /// whenever [`state`](Self::state) has changed or all is written. `now` starts the wait that is due.
-    pub fn poll_timeout(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let phase = self.phase();
-        self.timers.next(phase, &self.config, now)
-    }
-
-    /// The time that [`poll_timeout`](Self::poll_timeout) named has come: pings a silent peer, or
-    /// ends a connection whose peer did not answer in time.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        let phase = self.phase();
-        match self.timers.expired(phase, &self.config, now) {
-            None => {}
-            Some(timers::Expiry::Ping) => {
-                self.outgoing.rest();
-                self.outgoing.ping(b"keepalive");
-            }
-            Some(timers::Expiry::Stage(stage)) => self.end(Cause::Timeout(stage)),
-            Some(timers::Expiry::Linger) => self.receive_eof(),
-        }
-    }
-
-    /// Counts as a sign of life of the peer: for a caller that does not read for now, and so could not
-    /// see any.
-    pub const fn suppose_alive(&mut self) {
-        self.timers.heard();
     }
 
     /// Where the closing handshake stands.
@@ -414,11 +434,13 @@ impl Connection {
         Ok(())
     }
 
-    fn may_send_message(&self, len: usize) -> Result<(), SendError> {
+    #[inline]
+    fn may_send_message(&mut self, len: usize) -> Result<(), SendError> {
         self.may_send(len)?;
         if self.outgoing.is_inside_message() {
             return Err(SendError::InsideMessage);
         }
+        self.timers.busy();
         Ok(())
     }
 
@@ -457,20 +479,10 @@ impl Connection {
         if matches!(before, State::Open | State::CloseSent)
             || (before == State::Exchanged && self.wants_write())
         {
-            self.details().cause = Some(cause);
+            // An idle connection has its cause already.
+            self.details().cause.get_or_insert(cause);
         }
         self.outgoing.discard();
-    }
-
-    /// What is waited for.
-    const fn phase(&self) -> Phase {
-        match self.state {
-            State::Open => Phase::Open,
-            State::CloseSent => Phase::Closing,
-            State::Exchanged | State::Failed if self.wants_write() => Phase::Closing,
-            State::Exchanged | State::Failed => Phase::Lingering,
-            State::Ended => Phase::Ended,
-        }
     }
 
     fn details(&mut self) -> &mut Closed {

@@ -39,7 +39,7 @@ pub(super) struct Outgoing {
     /// How much of the queue ends with the pong that was queued last.
     up_to_pong: usize,
     /// The latest pong that waits for that one to leave.
-    late_pong: Option<Vec<u8>>,
+    late_pong: Option<Box<[u8]>>,
 }
 
 /// A payload that is queued by reference, and where it goes.
@@ -159,7 +159,7 @@ impl Outgoing {
 
     pub(super) fn pong(&mut self, payload: &[u8]) {
         if self.queued > PONG_BACKLOG && self.up_to_pong > 0 {
-            self.late_pong = Some(payload.to_vec());
+            self.late_pong = Some(payload.into());
         } else {
             self.frame(true, Opcode::Pong, payload);
             self.up_to_pong = self.queued;

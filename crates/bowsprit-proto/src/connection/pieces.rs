@@ -52,6 +52,8 @@ struct Open {
     kind: Kind,
     /// What has come, each frame after the first at its least price.
     cost: usize,
+    /// In how many frames it has come.
+    frames: usize,
     /// What it has become, if it is compressed.
     inflated: Option<usize>,
 }
@@ -72,6 +74,10 @@ impl Pieces {
     /// Whether nothing has begun: what else there is belongs to the frame or the message.
     pub(super) const fn is_empty(&self) -> bool {
         self.header.is_empty() && self.frame.is_none() && self.message.is_none()
+    }
+
+    pub(super) const fn is_inside_message(&self) -> bool {
+        self.message.is_some()
     }
 
     pub(super) fn missing(&self) -> u64 {
@@ -150,11 +156,17 @@ impl Pieces {
             }
             (Opcode::Continuation, Some(message)) => {
                 message.cost = message.cost.saturating_add(len.max(MIN_FRAME_COST));
+                message.frames = message.frames.saturating_add(1);
+                let limit = config.limits.fragments;
+                if !config.streaming && message.frames > limit.max(1) {
+                    return Err(ProtocolError::TooManyFragments { limit });
+                }
             }
             (Opcode::Text | Opcode::Binary, None) => {
                 self.message = header.opcode.kind().map(|kind| Open {
                     kind,
                     cost: len,
+                    frames: 1,
                     inflated: header.compressed.then_some(0),
                 });
             }

@@ -1,9 +1,10 @@
-//! Keepalive pings and the deadlines of the closing handshake, on a clock that the caller reads.
+//! Keepalive, and the deadlines of silence, of writing and of the closing handshake, on the caller's clock.
 
 use alloc::boxed::Box;
 use core::{ops::Add, time::Duration};
 
-use crate::{Config, Stage};
+use super::{Connection, State};
+use crate::{Cause, CloseCode, Config, Stage};
 
 /// Time since a moment of the caller's choice.
 ///
@@ -25,27 +26,100 @@ impl Add<Duration> for Timestamp {
     }
 }
 
+impl Connection {
+    /// When to call [`handle_timeout`](Self::handle_timeout), asked before waiting and again
+    /// whenever [`state`](Self::state) has changed, all is written, or the transport did not take all.
+    /// `now` starts the waits that are due.
+    pub fn poll_timeout(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let (phase, writes) = (self.phase(), self.wants_write());
+        self.timers.next(phase, writes, &self.config, now)
+    }
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come: pings a silent peer, closes an
+    /// idle connection, or ends one whose peer did not answer or read in time.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        let (phase, writes) = (self.phase(), self.wants_write());
+        match self.timers.expired(phase, writes, &self.config, now) {
+            None => {}
+            Some(Expiry::Ping) => {
+                self.outgoing.rest();
+                let pings = self.pings.get_or_insert_default();
+                let payload = pings.next_keepalive();
+                pings.sent(payload.as_bytes(), now);
+                self.outgoing.ping(payload.as_bytes());
+            }
+            Some(Expiry::Idle) => self.close_idle(),
+            Some(Expiry::Stage(stage)) => self.end(Cause::Timeout(stage)),
+            Some(Expiry::Linger) => self.receive_eof(),
+        }
+    }
+
+    /// Whether [`handle_timeout`](Self::handle_timeout) would close the connection for want of messages: for
+    /// a caller with something to queue before that.
+    pub fn is_idle(&mut self, now: Timestamp) -> bool {
+        let writes = self.wants_write();
+        self.state == State::Open && self.timers.is_idle(writes, now)
+    }
+
+    /// Closes the connection as [`handle_timeout`](Self::handle_timeout) does after `timeouts.idle`, with 1001.
+    pub fn close_idle(&mut self) {
+        if self.close(CloseCode::GOING_AWAY, "idle").is_ok() {
+            self.details().cause = Some(Cause::Timeout(Stage::Idle));
+        }
+    }
+
+    /// Counts as a sign of life of the peer and as a message: for a caller that does not read for now, and
+    /// so could not see any.
+    pub const fn suppose_alive(&mut self) {
+        self.timers.heard();
+        self.timers.busy();
+    }
+
+    /// What is waited for.
+    const fn phase(&self) -> Phase {
+        match self.state {
+            State::Open => Phase::Open,
+            State::CloseSent => Phase::Closing,
+            State::Exchanged | State::Failed if self.wants_write() => Phase::Closing,
+            State::Exchanged | State::Failed => Phase::Lingering,
+            State::Ended => Phase::Ended,
+        }
+    }
+}
+
 /// How long the peer may take to end the transport once nothing is left to say.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The one deadline that is running. Messages only set a flag: no clock is read for them.
+/// Shorter waits of an open connection would be nothing but work.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// The deadlines that are running. Messages only set flags: no clock is read for them.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    /// What the deadline is for, and when it is over.
-    due: Option<(Wait, Timestamp)>,
-    /// Boxed: an open connection needs no room for it.
-    closing: Option<Box<Closing>>,
+    /// Until when keepalive or the closing waits.
+    due: Option<Timestamp>,
+    /// For what. Apart from the time, since the two together would take 8 bytes more.
+    wait: Wait,
+    /// Boxed: most open connections need no room for it.
+    rare: Option<Box<Rare>>,
     /// Whether anything came since the flag was last looked at.
     heard: bool,
+    /// Whether a message came or was sent since then.
+    busy: bool,
+    /// Whether the transport took anything since then.
+    moved: bool,
 }
 
-/// The one budget for the whole closing, whoever began it.
-#[derive(Debug, Default)]
-struct Closing {
-    /// Its end, once the closing has begun.
-    by: Option<Timestamp>,
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Rare {
+    /// When the connection is idle, unless there was a message.
+    idle: Option<Timestamp>,
+    /// When writing has failed, unless the transport took something.
+    write: Option<Timestamp>,
+    /// The end of the one budget for the whole closing, once that has begun, whoever began it.
+    close_by: Option<Timestamp>,
     /// Its length, in place of `timeouts.close`.
-    timeout: Option<Duration>,
+    close_timeout: Option<Duration>,
 }
 
 /// What a connection waits for.
@@ -61,8 +135,9 @@ pub(super) enum Phase {
     Ended,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Wait {
+    #[default]
     Quiet,
     Pong,
     Close,
@@ -71,6 +146,7 @@ enum Wait {
 
 pub(super) enum Expiry {
     Ping,
+    Idle,
     Stage(Stage),
     Linger,
 }
@@ -80,69 +156,147 @@ impl Timers {
         self.heard = true;
     }
 
-    pub(super) fn set_close_timeout(&mut self, timeout: Duration) {
-        self.closing.get_or_insert_default().timeout = Some(timeout);
+    pub(super) const fn busy(&mut self) {
+        self.busy = true;
     }
 
-    /// The next deadline; begins the wait that `phase` asks for.
+    pub(super) const fn moved(&mut self) {
+        self.moved = true;
+    }
+
+    pub(super) fn set_close_timeout(&mut self, timeout: Duration) {
+        self.rare().close_timeout = Some(timeout);
+    }
+
+    /// The next deadline; begins the waits that `phase` asks for. `writes`: something is queued.
     pub(super) fn next(
         &mut self,
         phase: Phase,
+        writes: bool,
         config: &Config,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        match (phase, self.due) {
-            (Phase::Open, Some((Wait::Quiet | Wait::Pong, _)))
-            | (Phase::Closing, Some((Wait::Close, _)))
-            | (Phase::Lingering, Some((Wait::Linger, _))) => {}
-            (Phase::Open, _) => {
+        match (phase, self.wait, self.due) {
+            (Phase::Open, Wait::Quiet | Wait::Pong, Some(_))
+            | (Phase::Closing, Wait::Close, Some(_))
+            | (Phase::Lingering, Wait::Linger, Some(_)) => {}
+            (Phase::Open, ..) => {
+                self.wait = Wait::Quiet;
                 self.due = config
                     .keepalive
-                    .map(|keepalive| (Wait::Quiet, now + keepalive.interval));
+                    .map(|keepalive| now + keepalive.interval.max(SHORTEST));
             }
-            (Phase::Closing, _) => {
-                let by = self.close_by(config, now);
-                self.due = Some((Wait::Close, by));
+            (Phase::Closing, ..) => {
+                self.wait = Wait::Close;
+                self.due = Some(self.close_by(config, now));
             }
-            (Phase::Lingering, _) => {
-                let by = self.close_by(config, now).min(now + LINGER);
-                self.due = Some((Wait::Linger, by));
+            (Phase::Lingering, ..) => {
+                self.wait = Wait::Linger;
+                self.due = Some(self.close_by(config, now).min(now + LINGER));
             }
-            (Phase::Ended, _) => self.due = None,
+            (Phase::Ended, ..) => self.due = None,
         }
-        self.due.map(|(_, at)| at)
+        if phase != Phase::Open {
+            return self.due;
+        }
+        let (idle, write) = self.next_of_open(writes, config, now);
+        [self.due, idle, write].into_iter().flatten().min()
+    }
+
+    fn next_of_open(
+        &mut self,
+        writes: bool,
+        config: &Config,
+        now: Timestamp,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
+        if let Some(idle) = config.timeouts.idle {
+            let end = now + idle.max(SHORTEST);
+            self.rare().idle.get_or_insert(end);
+        }
+        if let Some(write) = config.timeouts.write.filter(|_| writes)
+            && self.rare().write.is_none()
+        {
+            self.moved = false;
+            self.rare().write = Some(now + write.max(SHORTEST));
+        }
+        self.rare
+            .as_ref()
+            .map_or((None, None), |rare| (rare.idle, rare.write))
     }
 
     /// What an expired deadline asks for; `None` while there is time left.
     pub(super) fn expired(
         &mut self,
         phase: Phase,
+        writes: bool,
         config: &Config,
         now: Timestamp,
     ) -> Option<Expiry> {
-        self.next(phase, config, now);
-        let (wait, at) = self.due?;
-        if now < at {
+        self.next(phase, writes, config, now);
+        if phase == Phase::Open {
+            if self.is_stuck(writes, now) {
+                return Some(Expiry::Stage(Stage::Write));
+            }
+            if self.is_idle(writes, now) {
+                return Some(Expiry::Idle);
+            }
+        }
+        if !is_over(self.due, now) {
             return None;
         }
-        match (wait, config.keepalive) {
+        match (self.wait, config.keepalive) {
             (Wait::Close, _) => Some(Expiry::Stage(Stage::Close)),
             (Wait::Linger, _) => Some(Expiry::Linger),
             (Wait::Quiet | Wait::Pong, Some(keepalive)) if core::mem::take(&mut self.heard) => {
-                self.due = Some((Wait::Quiet, now + keepalive.interval));
+                self.wait = Wait::Quiet;
+                self.due = Some(now + keepalive.interval.max(SHORTEST));
                 None
             }
             (Wait::Quiet, Some(keepalive)) => {
-                self.due = Some((Wait::Pong, now + keepalive.timeout));
+                self.wait = Wait::Pong;
+                self.due = Some(now + keepalive.timeout.max(SHORTEST));
                 Some(Expiry::Ping)
             }
             (Wait::Quiet | Wait::Pong, _) => Some(Expiry::Stage(Stage::Pong)),
         }
     }
 
-    fn close_by(&mut self, config: &Config, now: Timestamp) -> Timestamp {
-        let closing = self.closing.get_or_insert_default();
-        let timeout = closing.timeout.unwrap_or(config.timeouts.close);
-        *closing.by.get_or_insert(now + timeout)
+    /// Whether the transport took nothing for its whole time. A wait that is over begins anew.
+    fn is_stuck(&mut self, writes: bool, now: Timestamp) -> bool {
+        let Some(rare) = self.rare.as_mut().filter(|rare| is_over(rare.write, now)) else {
+            return false;
+        };
+        rare.write = None;
+        if **rare == Rare::default() {
+            self.rare = None;
+        }
+        writes && !self.moved
     }
+
+    /// Whether there was no message for its whole time. A wait that is over begins anew.
+    pub(super) fn is_idle(&mut self, writes: bool, now: Timestamp) -> bool {
+        let Some(rare) = self.rare.as_mut().filter(|rare| is_over(rare.idle, now)) else {
+            return false;
+        };
+        // What is still on its way is no silence.
+        let was_busy = core::mem::take(&mut self.busy) || writes;
+        if was_busy {
+            rare.idle = None;
+        }
+        !was_busy
+    }
+
+    fn close_by(&mut self, config: &Config, now: Timestamp) -> Timestamp {
+        let rare = self.rare();
+        let timeout = rare.close_timeout.unwrap_or(config.timeouts.close);
+        *rare.close_by.get_or_insert(now + timeout)
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+fn is_over(deadline: Option<Timestamp>, now: Timestamp) -> bool {
+    deadline.is_some_and(|at| at <= now)
 }

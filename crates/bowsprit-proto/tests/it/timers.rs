@@ -26,7 +26,8 @@ fn cause(connection: &Connection) -> Option<Cause> {
     connection.closed().and_then(|closed| closed.cause.clone())
 }
 
-const PING: &[u8] = b"keepalive";
+const PING: &[u8] = b"keepalive 1";
+const NEXT_PING: &[u8] = b"keepalive 2";
 
 #[test]
 fn pings_a_silent_peer_and_gives_up_without_an_answer() {
@@ -103,7 +104,7 @@ fn goes_on_when_the_pong_comes_or_anything_else() {
             connection.handle_timeout(at(60_000));
             assert_eq!(
                 sent(&mut connection),
-                frame(role, 0x89, PING),
+                frame(role, 0x89, NEXT_PING),
                 "silent again"
             );
         }

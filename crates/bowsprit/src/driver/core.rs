@@ -3,12 +3,14 @@
 use std::{
     sync::{Arc, atomic::Ordering},
     task::Waker,
+    time::Duration,
 };
 
 use bowsprit_proto::{
     CloseCode, CloseError, Closed, Connection, Event, Kind, Message, MessageRef, Prepared,
-    SendError, State as Phase,
+    SendError, State as Phase, Timestamp,
 };
+use tokio::time::Instant;
 
 use super::onlookers::{Onlookers, Unwritten};
 use crate::{
@@ -27,6 +29,8 @@ const ORDER_ROOM: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) connection: Connection,
+    /// The beginning of the connection's clock.
+    pub(super) start: Instant,
     teller: Teller,
     /// Made when somebody asks for a handle: a connection without one takes no lock.
     link: Option<Arc<Link>>,
@@ -71,14 +75,17 @@ impl Teller {
 
 impl Core {
     pub(crate) fn new(
-        connection: Connection,
+        mut connection: Connection,
         id: ConnectionId,
         link: Option<Arc<Link>>,
         member: Option<Member>,
     ) -> Self {
         let meter = Meter::open(connection.role());
+        // What the peer sends before anybody reads is not too much of it.
+        connection.tell_time(Timestamp(Duration::ZERO));
         Self {
             connection,
+            start: Instant::now(),
             teller: Teller { id, meter },
             link,
             member,
@@ -107,6 +114,7 @@ impl Core {
             if let Some(task) = &self.task {
                 link.register(task);
             }
+            link.set_round_trips(self.connection.round_trips());
             if self.connection.state() == Phase::Ended {
                 link.end(self.connection.closed().cloned().unwrap_or_default());
             }
@@ -119,10 +127,36 @@ impl Core {
         Handle::new(self.link().clone(), config)
     }
 
+    /// The closing ends a pause: the peer's answer has to be read.
     pub(crate) fn is_paused(&self) -> bool {
-        self.link
-            .as_ref()
-            .is_some_and(|link| link.paused.load(Ordering::Acquire))
+        self.connection.state() == Phase::Open
+            && self
+                .link
+                .as_ref()
+                .is_some_and(|link| link.paused.load(Ordering::Acquire))
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp(self.start.elapsed())
+    }
+
+    /// Before what was read is looked at. Reads the clock where the rate of messages is limited only.
+    pub(super) fn note_read(&mut self) {
+        if self.connection.config().limits.rate.is_some() {
+            self.connection.tell_time(self.now());
+        }
+    }
+
+    /// The time that the connection has named is over.
+    pub(super) fn handle_timeout(&mut self) {
+        let now = self.now();
+        if self.connection.is_idle(now) {
+            // What handles were told is queued goes first, as with any other close.
+            self.take_orders_of_handles(true);
+            self.connection.close_idle();
+        } else {
+            self.connection.handle_timeout(now);
+        }
     }
 
     /// Lets handles and the endpoint wake the task that polls this; whether it is another than before.
@@ -195,12 +229,12 @@ impl Core {
             // What handles were told is queued must not be lost to what else was queued meanwhile.
             self.connection.lift_send_limit();
         }
-        let (teller, connection) = (&mut self.teller, &mut self.connection);
+        let (teller, start, connection) = (&mut self.teller, self.start, &mut self.connection);
         self.orders_wait = false;
         link.take_orders(closes, |order| {
             let queued = connection.queued_bytes();
             let has_room = closes || queued <= ORDER_ROOM;
-            let taken = has_room && give_order(teller, connection, order);
+            let taken = has_room && give_order(teller, start, connection, order);
             self.orders_wait = !taken;
             if let (true, Some(onlookers)) = (taken, &mut self.onlookers)
                 && let Some(unwritten) = &mut onlookers.unwritten
@@ -257,6 +291,12 @@ impl Core {
         send_prepared(&mut self.teller, &mut self.connection, message)
     }
 
+    /// Queues a ping whose round trip is measured.
+    pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        let now = self.now();
+        self.connection.ping_at(payload, now)
+    }
+
     /// Consumes some of `input` and returns the next event in it.
     #[inline(always)]
     pub(crate) fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
@@ -265,11 +305,22 @@ impl Core {
             Event::Message(message) => self.teller.received(message),
             Event::Fragment(_, true) => self.teller.meter.message(Direction::Received),
             Event::Ping(payload) => log::control(self.teller.id, "ping", payload),
-            Event::Pong(payload) => log::control(self.teller.id, "pong", payload),
+            Event::Pong(payload) => {
+                log::control(self.teller.id, "pong", payload);
+                self.measure(payload);
+            }
             Event::Close(frame) => log::control(self.teller.id, "close", frame),
             _ => {}
         }
         Some(event)
+    }
+
+    #[cold]
+    fn measure(&mut self, pong: &[u8]) {
+        let measured = self.connection.measure(pong, self.now());
+        if let (Some(_), Some(link)) = (measured, &self.link) {
+            link.set_round_trips(self.connection.round_trips());
+        }
     }
 
     /// Tells handles what they cannot see: the queue's size, and that the closing has begun.
@@ -354,11 +405,16 @@ fn send_prepared(
 }
 
 /// Whether the connection took the order; false while there is no room.
-fn give_order(teller: &mut Teller, connection: &mut Connection, order: &Order) -> bool {
+fn give_order(
+    teller: &mut Teller,
+    start: Instant,
+    connection: &mut Connection,
+    order: &Order,
+) -> bool {
     let sent = match order {
         Order::Send(message) => send_shared(teller, connection, message.clone()),
         Order::SendPrepared(message) => send_prepared(teller, connection, message),
-        Order::Ping(payload) => connection.ping(payload),
+        Order::Ping(payload) => connection.ping_at(payload, Timestamp(start.elapsed())),
         Order::Close(frame) => {
             // Refused where the peer was faster, which is as good.
             let _ = connection.close(frame.code, &frame.reason);
@@ -372,5 +428,29 @@ impl Drop for Core {
     fn drop(&mut self) {
         // A handler that panicked and a WebSocket that was dropped end the connection, too.
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bowsprit_proto::Config;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_handle_was_told_is_queued_leaves_before_an_idle_connection_closes() {
+        let mut config = Config::server();
+        config.timeouts.idle = Some(Duration::from_secs(1));
+        let connection = Connection::server(Arc::new(config));
+        let mut core = Core::new(connection, ConnectionId::next(), None, None);
+        let handle = core.handle();
+        core.connection.poll_timeout(core.now());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        // Behind the last look at the orders, and before the deadline is.
+        handle.send("last").expect("open");
+        core.handle_timeout();
+        let wire: Vec<u8> = core.connection.transmit().flatten().copied().collect();
+        assert_eq!(wire, b"\x81\x04last\x88\x06\x03\xe9idle");
+        assert_eq!(handle.send("too late"), Err(SendError::Closing));
     }
 }

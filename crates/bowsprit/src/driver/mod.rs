@@ -11,11 +11,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bowsprit_proto::{Connection, State as Phase, Timestamp};
+use bowsprit_proto::{State as Phase, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::coop::has_budget_remaining,
-    time::{Instant, Sleep},
+    time::Sleep,
 };
 
 use crate::{dial::io_words, scratch};
@@ -41,9 +41,8 @@ pub(crate) struct Driver<S> {
 /// One lazily armed timer; messages do not touch it.
 #[derive(Debug)]
 struct Timer {
-    start: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// The state that `sleep` was armed in, and whether there was something to write.
+    /// The state that `sleep` was armed in, and whether the transport was to take something.
     armed_in: Option<(Phase, bool)>,
     /// `sleep` will wake the task that polls the connection: no need to tell it again after each batch.
     knows_task: bool,
@@ -63,7 +62,6 @@ pub(crate) enum Progress {
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(crate) fn new(io: S, core: Core) -> Self {
         let timer = Timer {
-            start: Instant::now(),
             sleep: None,
             armed_in: None,
             knows_task: false,
@@ -146,8 +144,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             match read {
                 Ok(()) if len > 0 => {
                     self.came(&buffer[..len]);
+                    self.core.note_read();
                     let result = self.with_buffer(|core| f(core, &mut buffer[..len]));
                     self.core.tell_counts();
+                    if self.blocked {
+                        // A peer that never stops sending must not outlast the deadline of the writing.
+                        let _ = self.poll_timer(cx);
+                    }
                     return Poll::Ready(Some(result));
                 }
                 Ok(()) => self.core.connection.receive_eof(),
@@ -168,12 +171,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// does not kill its own connections.
     pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = &mut self.timer;
-        let connection = &mut self.core.connection;
-        let state = connection.state();
-        // What is queued matters to the deadlines of the closing handshake only.
-        let situation = (state, state != Phase::Open && connection.wants_write());
-        if timer.armed_in != Some(situation) {
-            timer.arm(connection);
+        let connection = &self.core.connection;
+        let situation = (connection.state(), connection.wants_write());
+        // While the connection is open, a deadline for what has left in the meantime may run on: it does
+        // nothing when it comes, and each block of the transport would cost a timer operation otherwise.
+        let still_fits = timer.armed_in == Some((Phase::Open, true)) && situation.0 == Phase::Open;
+        if timer.armed_in != Some(situation) && !still_fits {
+            timer.arm(&mut self.core);
             timer.armed_in = Some(situation);
         }
         let Some(sleep) = &mut timer.sleep else {
@@ -188,8 +192,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.core.is_paused() {
             self.core.connection.suppose_alive();
         }
-        self.core.connection.handle_timeout(timer.now());
         timer.armed_in = None;
+        self.core.handle_timeout();
         Poll::Ready(())
     }
 
@@ -259,15 +263,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 }
 
 impl Timer {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.start.elapsed())
-    }
-
-    fn arm(&mut self, connection: &mut Connection) {
+    fn arm(&mut self, core: &mut Core) {
         self.knows_task = false;
-        let due = connection.poll_timeout(self.now());
+        let now = core.now();
+        let due = core.connection.poll_timeout(now);
         // A wait beyond the clock's range has no end.
-        let Some(at) = due.and_then(|Timestamp(at)| self.start.checked_add(at)) else {
+        let Some(at) = due.and_then(|Timestamp(at)| core.start.checked_add(at)) else {
             self.sleep = None;
             return;
         };

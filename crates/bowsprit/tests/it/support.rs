@@ -111,6 +111,14 @@ pub(crate) async fn server_of_bare(config: Config) -> (WebSocket<DuplexStream>, 
     (server.expect("a server"), far)
 }
 
+/// A server's connection that runs with these handlers, and its peer that is nothing but bytes.
+pub(crate) async fn handlers_of_bare(config: Config, handlers: Handlers) -> DuplexStream {
+    let (near, far) = duplex(64 * 1024);
+    let server = Server::builder().config(config).build();
+    tokio::spawn(async move { server.serve_on(near, None, move |_| handlers).await });
+    ask(far).await
+}
+
 /// Shakes hands as a server does and leaves the bare transport.
 pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut io: S) -> S {
     let head = read_head(&mut io).await;

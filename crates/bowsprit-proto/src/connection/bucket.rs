@@ -1,0 +1,52 @@
+//! How many messages the peer may send: `limits.rate` as a bucket of tokens, one for each message.
+
+use super::Timestamp;
+use crate::Rate;
+
+/// One message in nanoseconds of a rate of one a second.
+const MESSAGE: u64 = 1_000_000_000;
+
+#[derive(Debug)]
+pub(super) struct Bucket {
+    rate: Rate,
+    left: u64,
+    /// When it was filled last.
+    at: Option<Timestamp>,
+}
+
+impl Bucket {
+    pub(super) fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            left: burst(rate),
+            at: None,
+        }
+    }
+
+    /// What was left stays up to the burst; what the time since the last read is worth comes on top. So
+    /// messages that waited for this read are not held against the peer.
+    pub(super) fn fill(&mut self, now: Timestamp) {
+        let before = self.at.replace(now).unwrap_or(now);
+        let waited = now.0.saturating_sub(before.0).as_nanos();
+        let earned = waited.saturating_mul(self.rate.per_second.into());
+        let earned = u64::try_from(earned).unwrap_or(u64::MAX);
+        self.left = self.left.min(burst(self.rate)).saturating_add(earned);
+    }
+
+    /// Whether another message may come.
+    pub(super) const fn take(&mut self) -> bool {
+        match self.left.checked_sub(MESSAGE) {
+            Some(left) => self.left = left,
+            None => return false,
+        }
+        true
+    }
+
+    pub(super) const fn per_second(&self) -> u32 {
+        self.rate.per_second
+    }
+}
+
+fn burst(rate: Rate) -> u64 {
+    u64::from(rate.burst.max(1)).saturating_mul(MESSAGE)
+}
