@@ -200,7 +200,22 @@ impl Timers {
             return self.due;
         }
         let (idle, write) = self.next_of_open(writes, config, now);
-        [self.due, idle, write].into_iter().flatten().min()
+        [self.next_look(config, now), idle, write]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// A peer that answers before the wait for its pong is over is pinged again after the interval, not
+    /// after the whole wait.
+    fn next_look(&self, config: &Config, now: Timestamp) -> Option<Timestamp> {
+        let due = self.due?;
+        match config.keepalive {
+            Some(keepalive) if self.wait == Wait::Pong => {
+                Some(due.min(now + keepalive.interval.max(SHORTEST)))
+            }
+            _ => Some(due),
+        }
     }
 
     fn next_of_open(
@@ -241,7 +256,8 @@ impl Timers {
                 return Some(Expiry::Idle);
             }
         }
-        if !is_over(self.due, now) {
+        let has_answered = self.wait == Wait::Pong && self.heard;
+        if !is_over(self.due, now) && !has_answered {
             return None;
         }
         match (self.wait, config.keepalive) {

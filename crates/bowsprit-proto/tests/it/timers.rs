@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bowsprit_proto::{
-    Cause, CloseCode, Closed, Connection, Message, ProtocolError,
+    Cause, CloseCode, Closed, Connection, KeepAlive, Message, ProtocolError,
     Role::{self, Client, Server},
     Stage, State, Timestamp,
 };
@@ -482,5 +482,41 @@ fn supposes_a_peer_alive_that_the_caller_does_not_read() {
         }
         connection.handle_timeout(at(100_000));
         assert_eq!(sent(&mut connection), frame(role, 0x89, PING));
+    }
+}
+
+#[test]
+fn pings_at_the_interval_though_the_wait_for_a_pong_is_longer() {
+    for role in ROLES {
+        let mut connection = open_with(role, |config| {
+            config.keepalive = Some(KeepAlive {
+                interval: Duration::from_secs(1),
+                timeout: Duration::from_secs(10),
+            });
+        });
+        let mut now = 0;
+        let mut pings = Vec::new();
+        while now < 10_000 {
+            now = due(&mut connection, now).expect("a deadline");
+            connection.handle_timeout(at(now));
+            let ping = sent(&mut connection);
+            if !ping.is_empty() {
+                pings.push(now);
+                feed(&mut connection, &frame(peer_of(role), 0x8A, b"keepalive"));
+            }
+        }
+        assert_eq!(pings, [1_000, 3_000, 5_000, 7_000, 9_000]);
+
+        // And without an answer it waits as long as it was told to.
+        connection.handle_timeout(at(10_000));
+        let begun = 11_000;
+        connection.handle_timeout(at(begun));
+        assert!(!sent(&mut connection).is_empty());
+        let mut now = begun;
+        while connection.state() == State::Open {
+            now = due(&mut connection, now).expect("a deadline");
+            connection.handle_timeout(at(now));
+        }
+        assert_eq!(now, begun + 10_000);
     }
 }
