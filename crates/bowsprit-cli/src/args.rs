@@ -1,18 +1,23 @@
-//! The flags as typed; their help is their doc comment.
-
-use std::path::PathBuf;
+//! The command line as typed; the help of each flag is its doc comment.
 
 use clap::Parser;
 
 use crate::command::DEFAULT_PORT;
+use crate::log::Channels;
+use crate::options::Options;
 
-/// The WebSocket utility client: many connections at one prompt.
-///
-/// Commands are read from standard input; type `help` for their list.
+/// What may stand on the command line.
 #[derive(Debug, Parser)]
-#[command(name = "bowsprit", version, after_help = AFTER_HELP)]
+#[command(
+    name = "bowsprit",
+    version,
+    about = ABOUT,
+    long_about = None,
+    override_usage = "bowsprit [OPTIONS] [[connect] URI]",
+    after_help = AFTER_HELP
+)]
 pub(crate) struct Args {
-    /// Print only what WebSocket++'s tutorial does: no event lines, no facts below the block of show
+    /// Print only what WebSocket++'s tutorial does: no event lines, no facts
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
@@ -20,17 +25,46 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = PORT_TEXT)]
     pub(crate) serve: Option<u16>,
 
-    /// Do not offer to compress messages (permessage-deflate)
-    #[arg(long)]
-    pub(crate) no_compress: bool,
+    /// Print what the library logs: `all`, or some of its channels
+    #[arg(long, value_name = "CHANNELS")]
+    pub(crate) log: Option<Channels>,
 
-    /// Trust the certificates in this PEM file as well
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca: Option<PathBuf>,
-
-    /// DANGER: accept any certificate, so that anyone on the way can read and change everything
+    /// Print every frame: --log frame_header,frame_payload
     #[arg(long)]
-    pub(crate) insecure: bool,
+    pub(crate) trace: bool,
+
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    #[arg(hide = true)]
+    words: Vec<String>,
+}
+
+impl Args {
+    /// What to connect to at once, if anything.
+    ///
+    /// # Errors
+    ///
+    /// When the words are neither a URI nor `connect` and a URI.
+    pub(crate) fn uri(&self) -> Result<Option<&str>, String> {
+        match self.words.as_slice() {
+            [] => Ok(None),
+            [word] if word == "connect" => Err("connect needs a URI".to_owned()),
+            [uri] => Ok(Some(uri)),
+            [word, uri] if word == "connect" => Ok(Some(uri)),
+            _ => Err("one URI at a time; further ones are for the prompt".to_owned()),
+        }
+    }
+
+    /// What is to be printed of the library's log.
+    pub(crate) fn channels(&self) -> Channels {
+        let asked = self.log.clone().unwrap_or_default();
+        if self.trace {
+            asked.and_frames()
+        } else {
+            asked
+        }
+    }
 }
 
 const PORT_TEXT: &str = "9002";
@@ -39,18 +73,16 @@ const _: () = assert!(
     "the flag and the command have the same default"
 );
 
-const AFTER_HELP: &str = "\
-From a pipe:
-  There is no prompt. Empty lines and lines that begin with # are skipped. Each
-  command waits for what it started: connect until the connection is open or has
-  failed, send for room in the queue, ping for its pong (at most 10 s), close for
-  the end. `wait <id> open|message|close [seconds]` waits for more. The end of
-  input is `quit`.
+const ABOUT: &str = "\
+The WebSocket utility client: many connections at one prompt, whose `help` lists the commands.
+The options of a connection are the defaults of each `connect`, which takes the same ones.";
 
-Exit status:
-  0    left by quit or the end of input; from a pipe: every line was carried out
-  1    from a pipe: a line was refused, a connection failed or a wait expired;
-       the output could not be written
-  2    the flags are wrong, or the program could not start
-  129  SIGHUP, 130 SIGINT (from a pipe), 143 SIGTERM: after every connection was
-       closed with 1001";
+const AFTER_HELP: &str = "\
+--header, --auth, --bearer, --cookie and --proxy take @FILE or env:NAME for a value too.
+
+From a pipe each command waits for what it started. The exit status tells what went wrong first:
+  1 a line was refused or a wait not fulfilled   5 the opening handshake was refused
+  2 wrong options                                6 the peer broke the protocol
+  3 could not connect                            7 dropped without a close frame
+  4 TLS                                          8 closed by the peer with another code
+  124 a time that was asked for is over          129, 130, 143 SIGHUP, SIGINT, SIGTERM";

@@ -8,12 +8,15 @@ mod console;
 mod editor;
 mod history;
 mod input;
+mod log;
 mod network;
+mod options;
 mod printer;
 mod run;
 mod serve;
 mod session;
 mod signals;
+mod status;
 
 use std::process::ExitCode;
 
@@ -25,7 +28,7 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(fault) => {
             printer::warn(&fault);
-            ExitCode::from(run::CANNOT_START)
+            ExitCode::from(status::Status::CannotStart as u8)
         }
     }
 }

@@ -3,14 +3,18 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bowsprit::proto::handshake::HandshakeError;
 use bowsprit::{
-    Closed, ConnectError, ConnectionInfo, Context, Handle, Handler, Message, MessageRef, SendError,
-    TlsErrorKind,
+    Closed, ConnectError, ConnectionInfo, Context, Handle, Handler, Message, MessageRef, Retry,
+    RetryCause, SendError, TlsErrorKind,
 };
 use tokio::sync::mpsc::UnboundedSender;
+
+use crate::log::Entry;
+use crate::options::{Plan, Times};
+use crate::status::Status;
 
 /// Something that the session learns.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(crate) enum Event {
     Connection(u32, Change),
     /// The echo server has stopped; it had closed this many connections.
     Stopped(usize),
+    /// A line of the library's log.
+    Logged(Entry),
 }
 
 /// What happened to a connection.
@@ -33,12 +39,29 @@ pub(crate) enum Change {
     Failed(Failure),
     /// A message came.
     Received(Message),
-    /// A pong came.
-    Pong { payload: Vec<u8>, at: Instant },
+    /// A pong came, and how long after the ping that it answers.
+    Pong {
+        payload: Vec<u8>,
+        round_trip: Option<Duration>,
+    },
     /// A message that had to wait for room is in the queue, or never will be.
     Queued(Message, Result<(), SendError>),
-    /// It has ended.
-    Ended(Closed),
+    /// It did not open or has ended, and will be made again.
+    Retried(Retried),
+    /// It has ended; the status tells what was wrong with that, if anything.
+    Ended(Closed, Option<Status>),
+}
+
+/// A try that is about to be made.
+#[derive(Debug)]
+pub(crate) struct Retried {
+    /// How the connection ended; `None` if it did not open.
+    pub(crate) ended: Option<Closed>,
+    /// Why it did not open; foreign text, not escaped.
+    pub(crate) failure: Option<String>,
+    pub(crate) number: u32,
+    pub(crate) delay: Duration,
+    pub(crate) at: Instant,
 }
 
 /// Why a connection did not open.
@@ -50,11 +73,29 @@ pub(crate) struct Failure {
     pub(crate) detail: String,
     /// What the server answered, if it did.
     pub(crate) answer: Option<Answer>,
+    /// What it means for the exit status.
+    pub(crate) status: Option<Status>,
 }
 
 impl Failure {
     /// The text that the seed prints for an answer other than 101, alone in its line.
     pub(crate) const STATUS: &str = "Invalid HTTP status.";
+
+    /// What to tell of this error; `times` are those that were asked for.
+    fn new(error: &ConnectError, times: &Times) -> Self {
+        let answer = error.response().map(|response| Answer {
+            status: format!("{} {}", response.status(), response.reason())
+                .trim_end()
+                .to_owned(),
+            server: response.header("server").map(str::to_owned),
+        });
+        Self {
+            head: head(error),
+            detail: format!("{error}{}", flags(error)),
+            answer,
+            status: Status::of_failure(error, times),
+        }
+    }
 }
 
 /// The HTTP response that a connection failed on.
@@ -66,29 +107,19 @@ pub(crate) struct Answer {
     pub(crate) server: Option<String>,
 }
 
-impl From<&ConnectError> for Failure {
-    fn from(error: &ConnectError) -> Self {
-        let answer = error.response().map(|response| Answer {
-            status: format!("{} {}", response.status(), response.reason())
-                .trim_end()
-                .to_owned(),
-            server: response.header("server").map(str::to_owned),
-        });
-        Self {
-            head: head(error),
-            detail: format!("{error}{}", flags(error)),
-            answer,
-        }
-    }
-}
-
 /// The flags of this program that are the remedies which the library's text names.
 fn flags(error: &ConnectError) -> &'static str {
-    use TlsErrorKind::{Expired, NotYetValid, SelfSigned, UnknownIssuer, WrongName};
+    use TlsErrorKind::{
+        ClientCertificateRequired, Expired, NotYetValid, PinMismatch, SelfSigned, UnknownIssuer,
+        WrongName,
+    };
     match error {
         ConnectError::Tls(error) => match error.kind() {
             SelfSigned | UnknownIssuer => " (--ca FILE, --insecure)",
-            Expired | NotYetValid | WrongName => " (--insecure)",
+            Expired | NotYetValid => " (--insecure)",
+            WrongName => " (--sni NAME, --insecure)",
+            ClientCertificateRequired => " (--cert FILE, --key FILE)",
+            PinMismatch => " (--pin HEX)",
             _ => "",
         },
         _ => "",
@@ -100,6 +131,7 @@ fn head(error: &ConnectError) -> &'static str {
     match error {
         ConnectError::Io(error) if error.kind() == ErrorKind::UnexpectedEof => "End of File",
         ConnectError::Dial(_) | ConnectError::Io(_) => "Underlying Transport Error",
+        ConnectError::Proxy(_) => "Proxy connection failed",
         ConnectError::Tls(_) => "TLS handshake failed",
         ConnectError::Timeout(_) => "The opening handshake timed out",
         ConnectError::Handshake { error, .. } => match error {
@@ -148,14 +180,38 @@ impl Flow {
 #[derive(Debug)]
 pub(crate) struct Reporter {
     id: u32,
+    times: Times,
     flow: Arc<Flow>,
     events: UnboundedSender<Event>,
+    /// An end is told together with what follows it: a further try, or nothing.
+    reconnects: bool,
+    ended: Option<Closed>,
+    /// How many round trips of this connection were measured before.
+    round_trips: u64,
 }
 
 impl Reporter {
-    /// A reporter for the connection with this id.
-    pub(crate) const fn new(id: u32, flow: Arc<Flow>, events: UnboundedSender<Event>) -> Self {
-        Self { id, flow, events }
+    /// A reporter for the connection with this id, which is made so.
+    pub(crate) fn new(
+        id: u32,
+        plan: &Plan,
+        flow: Arc<Flow>,
+        events: UnboundedSender<Event>,
+    ) -> Self {
+        Self {
+            id,
+            times: plan.times(),
+            flow,
+            events,
+            reconnects: plan.reconnects(),
+            ended: None,
+            round_trips: 0,
+        }
+    }
+
+    fn tell_end(&self, closed: &Closed) {
+        let status = Status::of_end(closed, &self.times);
+        self.tell(Change::Ended(closed.clone(), status));
     }
 
     fn tell(&self, change: Change) {
@@ -175,6 +231,7 @@ impl Reporter {
 
 impl Handler for Reporter {
     fn on_open(&mut self, cx: &mut Context<'_>) {
+        self.round_trips = 0;
         self.tell(Change::Opened {
             info: Arc::clone(cx.info()),
             at: Instant::now(),
@@ -182,7 +239,7 @@ impl Handler for Reporter {
     }
 
     fn on_fail(&mut self, _: &Handle, error: &ConnectError) {
-        self.tell(Change::Failed(error.into()));
+        self.tell(Change::Failed(Failure::new(error, &self.times)));
     }
 
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
@@ -191,19 +248,48 @@ impl Handler for Reporter {
     }
 
     fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {
-        let at = Instant::now();
+        let trips = cx.round_trips();
+        let is_measured = trips.count > self.round_trips;
+        self.round_trips = trips.count;
         self.tell_within_flow(
             cx,
             payload.len(),
             Change::Pong {
                 payload: payload.to_vec(),
-                at,
+                round_trip: trips.last.filter(|_| is_measured),
             },
         );
     }
 
     fn on_close(&mut self, _: &mut Context<'_>, closed: &Closed) {
-        self.tell(Change::Ended(closed.clone()));
+        if self.reconnects {
+            self.ended = Some(closed.clone());
+        } else {
+            self.tell_end(closed);
+        }
+    }
+
+    fn on_retry(&mut self, _: &Handle, retry: &Retry<'_>) {
+        let failure = match retry.cause {
+            RetryCause::Failed(error) => Some(error.to_string()),
+            _ => None,
+        };
+        let ended = self.ended.take();
+        self.tell(Change::Retried(Retried {
+            ended,
+            failure,
+            number: retry.number,
+            delay: retry.delay,
+            at: Instant::now(),
+        }));
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        if let Some(closed) = self.ended.take() {
+            self.tell_end(&closed);
+        }
     }
 }
 

@@ -4,19 +4,19 @@ use std::future;
 use std::io;
 use std::time::Instant;
 
-use bowsprit::{Client, Config, Deflate, Tls};
+use bowsprit::Client;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::args::Args;
 use crate::console::{Console, Mode};
 use crate::input::Input;
+use crate::log;
 use crate::network::Event;
+use crate::options::{self, Options, Plan};
 use crate::printer::{self, text};
 use crate::session::{Manner, Session};
 use crate::signals::{self, Signal, Signals};
-
-/// The exit status when the program could not start.
-pub(crate) const CANNOT_START: u8 = 2;
+use crate::status::Status;
 
 /// The prompt of the original.
 const PROMPT: &str = "Enter Command: ";
@@ -30,11 +30,19 @@ const EVENTS_PER_TURN: usize = 64;
 ///
 /// When it cannot begin; the text says why.
 pub(crate) fn run(args: &Args) -> Result<u8, String> {
-    let client = client(args)?;
-    if args.insecure {
+    let uri = args.uri()?;
+    let plan = ready(&args.options, uri)?;
+    let client = Client::builder().background().map_err(failed)?;
+    if args.options.is_insecure() {
         printer::warn(
             "WARNING: --insecure is on: certificates are NOT VERIFIED, anyone may listen in",
         );
+    }
+    if let Some(path) = options::key_log_file() {
+        printer::warn(&format!(
+            "WARNING: SSLKEYLOGFILE is set: who has {} can read all that goes through TLS",
+            text::escape(&path.display().to_string())
+        ));
     }
     let mode = Mode::detect();
     if mode == Mode::Script {
@@ -50,7 +58,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
             is_script: mode == Mode::Script,
         };
         let (sender, events) = mpsc::unbounded_channel();
-        let session = Session::new(client, sender, manner);
+        let is_logging = log::start(args.channels(), sender.clone());
+        let session = Session::new(client, (args.options.clone(), plan), sender, manner);
         let signals = Signals::new().map_err(failed)?;
         let mut turns = Turns {
             session,
@@ -64,26 +73,26 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
         if let Some(port) = args.serve {
             turns.session.serve(port, &mut *turns.console)?;
         }
+        if let Some(uri) = uri {
+            let (uri, options) = (uri.to_owned(), Options::default());
+            turns.session.connect(uri, options, &mut *turns.console)?;
+        }
         turns.take_all().await;
+        if is_logging {
+            turns.take_last_lines().await;
+        }
         Ok(turns.status())
     })
 }
 
-fn client(args: &Args) -> Result<Client, String> {
-    let mut tls = Tls::client();
-    if let Some(path) = &args.ca {
-        tls = tls.add_ca_file(path).map_err(|error| error.to_string())?;
+/// What the options of the command line come to, tried as far as that can be done without a server.
+fn ready(options: &Options, uri: Option<&str>) -> Result<Plan, String> {
+    let plan = Plan::new(options)?;
+    if let Some(uri) = uri {
+        options.fit(uri)?;
     }
-    if args.insecure {
-        tls = tls.danger_accept_any_certificate();
-    }
-    let mut config = Config::client();
-    if !args.no_compress {
-        // Few connections, and each of them is to show what the server can do.
-        config.deflate = Some(Deflate::dedicated());
-    }
-    let client = Client::builder().config(config).tls(tls);
-    client.background().map_err(failed)
+    plan.check(uri)?;
+    Ok(plan)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
@@ -125,6 +134,15 @@ impl Turns {
             }
             self.take_events();
         }
+    }
+
+    /// Prints what is logged of connections after they have ended.
+    async fn take_last_lines(&mut self) {
+        self.session.settle().await;
+        while let Ok(event) = self.events.try_recv() {
+            self.session.handle_event(event, &mut *self.console);
+        }
+        self.flush(None);
     }
 
     /// Whether no line is wanted now.
@@ -204,13 +222,13 @@ impl Turns {
     }
 
     fn status(&self) -> u8 {
-        match self.signaled {
-            Some(status) => status,
-            None => u8::from(
-                self.console.has_failed()
-                    || self.mode == Mode::Script && self.session.has_refused(),
-            ),
-        }
+        let failure = match self.mode {
+            _ if self.console.has_failed() => Some(Status::Refused),
+            Mode::Script => self.session.fault(),
+            Mode::Plain { .. } | Mode::Editor => None,
+        };
+        let status = failure.map_or(0, |status| status as u8);
+        self.signaled.unwrap_or(status)
     }
 }
 

@@ -1,14 +1,18 @@
 //! What a line of input can ask for.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bowsprit::CloseCode;
 
+use crate::options::Options;
+
+pub(crate) mod codes;
+mod ids;
 mod parse;
 pub(crate) mod words;
 
+pub(crate) use ids::{Ids, resolve};
 pub(crate) use parse::parse;
 
 /// The port that `serve` takes unless told otherwise: the one of the tutorial's echo server.
@@ -18,29 +22,33 @@ pub(crate) const DEFAULT_PORT: u16 = 9002;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// Open a connection to the URI, which is as it was typed.
-    Connect { uri: String },
+    Connect { uri: String, options: Box<Options> },
     /// Send one message.
-    Send { id: Id, payload: Payload },
+    Send { ids: Ids, payload: Payload },
     /// Begin the closing handshake. The code is any number, the reason of any length.
     Close {
-        id: Id,
+        ids: Ids,
         code: CloseCode,
         reason: String,
     },
     /// Print all that is known of a connection.
-    Show { id: Id },
+    Show { ids: Ids },
     /// Print one line for each connection.
     List,
-    /// Measure the round trip.
-    Ping { id: Id },
+    /// Measure the round trip. An empty payload is one of this program's own.
+    Ping { ids: Ids, payload: String },
     /// Start the echo server.
     Serve { port: u16 },
     /// Stop it.
     Stop,
     /// Hold the lines that follow until something has happened.
-    Wait { id: Id, goal: Goal, limit: Duration },
-    /// Print the commands.
-    Help,
+    Wait {
+        ids: Ids,
+        goal: Goal,
+        limit: Duration,
+    },
+    /// Print the commands, or all of one of them.
+    Help { of: Option<&'static str> },
     /// Close what is open, then leave.
     Quit,
     /// Leave at once.
@@ -67,21 +75,4 @@ pub(crate) enum Payload {
     Binary(Vec<u8>),
     /// A binary message: the content of this file.
     File(PathBuf),
-}
-
-/// The id of a connection as it was typed: an integer, of a connection that exists or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Id(String);
-
-impl Id {
-    /// The number, unless it is out of the range of ids.
-    pub(crate) fn number(&self) -> Option<u32> {
-        self.0.parse().ok()
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }

@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use bowsprit::CloseCode;
-
-use crate::command::words;
+use crate::command::{codes, words};
+use crate::options;
 
 /// What can be named in a line.
 #[derive(Debug, Default)]
@@ -82,8 +81,9 @@ fn candidates(text: &str, names: &Names<'_>) -> (usize, Vec<Candidate>) {
     let blank = |word: &str| Candidate::new(word, "", " ");
     let all = match (command, id, third) {
         (None, ..) => words::names().map(blank).collect(),
+        (Some("connect"), ..) if word.starts_with('-') => options(),
         // A blank would become part of the URI.
-        (Some("connect"), None, _) => {
+        (Some("connect"), ..) if may_be_uri(id) => {
             let uris = names.uris.iter();
             uris.map(|uri| Candidate::new(*uri, "", "")).collect()
         }
@@ -92,6 +92,7 @@ fn candidates(text: &str, names: &Names<'_>) -> (usize, Vec<Candidate>) {
             ids.map(|(id, uri)| Candidate::new(id, uri, " ")).collect()
         }
         (Some("close"), Some(_), None) => close_codes(),
+        (Some("help"), None, _) => words::names().map(blank).collect(),
         (Some("wait"), Some(_), None) => ["open", "message", "close"].map(blank).into(),
         (Some("send"), Some(_), None) if word.starts_with('-') => {
             ["--hex", "--file"].map(blank).into()
@@ -106,12 +107,24 @@ fn candidates(text: &str, names: &Names<'_>) -> (usize, Vec<Candidate>) {
     (start, all)
 }
 
-/// The codes that have a name and may be sent.
+/// Whether a URI may stand behind `connect` and this word: an option, or nothing.
+fn may_be_uri(first: Option<&str>) -> bool {
+    first.is_none_or(|word| word.starts_with('-'))
+}
+
+/// The codes that have a name and may be sent, as numbers and as words.
 fn close_codes() -> Vec<Candidate> {
-    (1000..=3001)
-        .map(CloseCode)
-        .filter(|code| code.can_be_sent() && code.text() != "Unknown")
-        .map(|code| Candidate::new(code.0.to_string(), code.text(), " "))
+    let numbers =
+        codes::words().map(|(_, code)| Candidate::new(code.0.to_string(), code.text(), " "));
+    let words = codes::words().map(|(word, code)| Candidate::new(word, &code.0.to_string(), " "));
+    numbers.chain(words).collect()
+}
+
+/// The options of `connect`.
+fn options() -> Vec<Candidate> {
+    let names = options::names().into_iter();
+    names
+        .map(|(name, help)| Candidate::new(name, &help, " "))
         .collect()
 }
 
@@ -178,6 +191,14 @@ mod tests {
             ("wait 0 m", "wait 0 message "),
             ("send 0 --h", "send 0 --hex "),
             ("close 0 1001", "close 0 1001 "),
+            ("close 0 go", "close 0 going-away "),
+            ("help sh", "help show "),
+            ("connect --ins", "connect --insecure "),
+            ("connect --insecure --he", "connect --insecure --header "),
+            (
+                "connect --insecure ws://localhost:",
+                "connect --insecure ws://localhost:9002",
+            ),
         ] {
             assert_eq!(
                 completed(text),
@@ -206,6 +227,8 @@ mod tests {
                 &[
                     "3000  Generic subprotocol error",
                     "3001  Invalid subprotocol data",
+                    "3003  Forbidden",
+                    "3008  Timeout",
                 ],
             ),
         ] {

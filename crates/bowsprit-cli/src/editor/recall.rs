@@ -4,6 +4,9 @@ use std::fs::DirBuilder;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::command::words;
+use crate::options;
+
 /// The most lines that are kept.
 pub(super) const MAX_LINES: usize = 1_000;
 
@@ -45,15 +48,22 @@ pub(super) fn make_directory(file: &Path) -> io::Result<()> {
     builder.recursive(true).create(directory)
 }
 
-/// Whether the line may be kept: not one whose URI has a user, a password or another secret.
+/// Whether the line may be kept: not one with a secret in a URI or an option.
 pub(super) fn is_kept(line: &str) -> bool {
     !line.trim().is_empty() && line.len() <= MAX_LINE && !has_secret(line)
 }
 
 fn has_secret(line: &str) -> bool {
-    let Some((_, rest)) = line.split_once("://") else {
-        return false;
-    };
+    let mut behind = line.split("://");
+    behind.next();
+    // Any other command takes text, in which a hyphen is just that.
+    let command = line.split_whitespace().next().unwrap_or_default();
+    let takes_options = command == "connect" || !words::names().any(|name| name == command);
+    behind.any(uri_has_secret) || takes_options && options::carries_secret(line)
+}
+
+/// Whether there is a secret in a URI, of which this is what stands behind its scheme.
+fn uri_has_secret(rest: &str) -> bool {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let query = rest.split_once('?').map_or("", |(_, query)| query);
     authority.contains('@')
@@ -67,11 +77,13 @@ fn has_secret(line: &str) -> bool {
 /// Every URI that was connected to, each once, in the order of the lines.
 pub(super) fn uris(lines: &[String]) -> Vec<&str> {
     let mut uris = Vec::new();
-    for uri in lines
-        .iter()
-        .filter_map(|line| line.strip_prefix("connect "))
-    {
-        if !uris.contains(&uri) {
+    for line in lines {
+        let uri = match line.strip_prefix("connect ") {
+            // Behind options it is the last word.
+            Some(rest) if rest.trim_start().starts_with('-') => rest.split_whitespace().last(),
+            rest => rest,
+        };
+        if let Some(uri) = uri.filter(|uri| !uris.contains(uri)) {
             uris.push(uri);
         }
     }
@@ -91,6 +103,9 @@ mod tests {
             "connect wss://user@b?x",
             "connect wss://b/?x=1&access_token=abc",
             "connect wss://b/?API-Key=abc",
+            "connect -x http://a:b@proxy wss://b/",
+            "connect --bearer abc wss://b/",
+            "conect --bearer abc wss://b/",
         ] {
             assert!(!is_kept(line), "{line}");
         }
@@ -100,6 +115,9 @@ mod tests {
             "send 0 me@x",
             "connect ws://a/@x?room=1",
             "send 0 token=1",
+            "send 0 --bearer abc",
+            "close 0 4000 -u bye",
+            "connect --bearer env:TOKEN --insecure wss://b/",
         ] {
             assert!(is_kept(line), "{line}");
         }
@@ -112,7 +130,11 @@ mod tests {
             "show 0",
             "connect ws://a",
             "connect ws://b",
+            "connect --no-compress ws://c",
         ];
-        assert_eq!(uris(&lines.map(str::to_owned)), ["ws://b", "ws://a"]);
+        assert_eq!(
+            uris(&lines.map(str::to_owned)),
+            ["ws://b", "ws://a", "ws://c"]
+        );
     }
 }

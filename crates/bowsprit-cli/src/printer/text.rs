@@ -19,6 +19,22 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The text with what could act on a terminal written out, and nothing else: for text that was escaped
+/// before in a way of its own.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\\' => shown.push(c),
+            c => push_escaped(&mut shown, c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// The beginning of the text in at most `limit` characters, escaped, with `…` where it was cut.
 pub(crate) fn excerpt(text: &str, limit: usize) -> String {
     let end = text
@@ -101,6 +117,12 @@ mod tests {
     fn leaves_no_control_character_in_any_text() {
         let all: String = ('\0'..=char::MAX).collect();
         assert!(!escape(&all).chars().any(|c| c.is_control() || is_hidden(c)));
+    }
+
+    #[test]
+    fn leaves_backslashes_where_text_was_escaped_before() {
+        assert_eq!(harmless("a\\x1b\u{1b}\n"), "a\\x1b\\u{1b}\\n");
+        assert_eq!(harmless("a\\n"), "a\\n");
     }
 
     #[test]

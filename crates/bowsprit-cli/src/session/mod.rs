@@ -1,21 +1,27 @@
 //! The session: owns all state, carries out commands, hears events. It knows of no terminal.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use bowsprit::Client;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::command::{self, Command};
-use crate::connection::{Connection, Stage, milliseconds};
+use crate::connection::{Connection, Stage};
 use crate::history::Direction;
 use crate::input::Input;
+use crate::log::Entry;
 use crate::network::{Change, Event};
+use crate::options::{Options, Plan};
 use crate::printer::Output;
+use crate::printer::text::escape;
 use crate::serve::EchoServer;
+use crate::status::Status;
 
 mod perform;
 mod quit;
 mod report;
+mod send;
 mod wait;
 
 use quit::Quit;
@@ -34,8 +40,13 @@ pub(crate) struct Manner {
 #[derive(Debug)]
 pub(crate) struct Session {
     client: Client,
+    /// What the command line asks of every connection, as typed and made ready.
+    defaults: Options,
+    plan: Plan,
     events: UnboundedSender<Event>,
     manner: Manner,
+    /// The ids here of the library's, which its log names.
+    ids: HashMap<String, u32>,
     /// By id: a connection that has ended stays.
     connections: Vec<Connection>,
     server: Option<EchoServer>,
@@ -43,26 +54,31 @@ pub(crate) struct Session {
     pings: u64,
     wait: Option<Wait>,
     quit: Option<Quit>,
-    has_refused: bool,
+    /// What went wrong first.
+    fault: Option<Status>,
 }
 
 impl Session {
     /// A session without connections; what the network tells comes back through `events`.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         client: Client,
+        (defaults, plan): (Options, Plan),
         events: UnboundedSender<Event>,
         manner: Manner,
     ) -> Self {
         Self {
             client,
+            defaults,
+            plan,
             events,
             manner,
+            ids: HashMap::new(),
             connections: Vec::new(),
             server: None,
             pings: 0,
             wait: None,
             quit: None,
-            has_refused: false,
+            fault: None,
         }
     }
 
@@ -93,6 +109,7 @@ impl Session {
         match event {
             Event::Connection(id, change) => self.handle_change(id, change, out),
             Event::Stopped(closed) => self.server_stopped(closed, out),
+            Event::Logged(entry) => return self.print_log(&entry, out),
         }
         self.check_wait(out);
         self.check_quit(out);
@@ -108,14 +125,8 @@ impl Session {
     /// Gives up what has taken too long.
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut dyn Output) {
         let is_due = |wait: &mut Wait| wait.deadline().is_some_and(|deadline| deadline <= now);
-        if let Some(Wait::Connection {
-            id,
-            target,
-            limit: Some(limit),
-            ..
-        }) = self.wait.take_if(is_due)
-        {
-            self.refuse(&target.expiry(id, limit), out);
+        if let Some(wait) = self.wait.take_if(is_due) {
+            self.refuse_all(&wait.expiries(), out);
         }
         self.check_quit(out);
     }
@@ -137,9 +148,9 @@ impl Session {
         self.quit.as_ref().is_some_and(Quit::is_over)
     }
 
-    /// Whether a line was refused or, in a script, a connection failed.
-    pub(crate) const fn has_refused(&self) -> bool {
-        self.has_refused
+    /// What went wrong first: a line that was refused, or a connection.
+    pub(crate) const fn fault(&self) -> Option<Status> {
+        self.fault
     }
 
     /// The ids with their URIs, for completion.
@@ -170,17 +181,20 @@ impl Session {
     fn perform(&mut self, command: Command, out: &mut dyn Output) {
         let done = match command {
             Command::List => return self.list(out),
-            Command::Help => return command::words::help().for_each(|line| out.line(line)),
+            Command::Help { of } => {
+                let lines = command::words::help(of);
+                return lines.iter().for_each(|line| out.line(line));
+            }
             Command::Quit => return self.quit(out),
             Command::QuitNow => return self.quit_now(),
-            Command::Connect { uri } => self.connect(uri, out),
-            Command::Send { id, payload } => self.send(&id, payload),
-            Command::Close { id, code, reason } => self.close(&id, code, &reason, out),
-            Command::Show { id } => self.show(&id, out),
-            Command::Ping { id } => self.ping(&id),
+            Command::Connect { uri, options } => self.connect(uri, *options, out),
+            Command::Send { ids, payload } => self.send(&ids, payload, out),
+            Command::Close { ids, code, reason } => self.close(&ids, code, &reason, out),
+            Command::Show { ids } => self.show(&ids, out),
+            Command::Ping { ids, payload } => self.ping(&ids, &payload, out),
             Command::Serve { port } => self.serve(port, out),
             Command::Stop => self.stop(),
-            Command::Wait { id, goal, limit } => self.wait(&id, goal, limit),
+            Command::Wait { ids, goal, limit } => self.wait(&ids, goal, limit, out),
         };
         if let Err(answer) = done {
             self.refuse(&answer, out);
@@ -190,14 +204,29 @@ impl Session {
 
     /// Answers a line that was not carried out.
     fn refuse(&mut self, answer: &str, out: &mut dyn Output) {
-        self.has_refused = true;
+        self.note(Status::Refused);
         out.line(&format!("> {answer}"));
+    }
+
+    fn refuse_all(&mut self, answers: &[String], out: &mut dyn Output) {
+        for answer in answers {
+            self.refuse(answer, out);
+        }
+    }
+
+    /// Remembers that something went wrong, for the exit status.
+    fn note(&mut self, fault: Status) {
+        // Who quits does not call it a failure that a connection ends, or is never made.
+        if self.quit.is_none() {
+            self.fault.get_or_insert(fault);
+        }
     }
 
     fn handle_change(&mut self, id: u32, change: Change, out: &mut dyn Output) {
         let Some(connection) = self.connections.get_mut(id as usize) else {
             return;
         };
+        let mut fault = None;
         let line = match change {
             Change::Opened { info, at } => {
                 let line = report::opened(&info, connection.started, at);
@@ -207,9 +236,8 @@ impl Session {
             }
             Change::Failed(failure) => {
                 let line = report::failed(&failure);
+                fault = failure.status;
                 connection.stage = Stage::Failed(failure);
-                // Who quits while a connection is being made does not call that a failure.
-                self.has_refused |= self.quit.is_none();
                 line
             }
             Change::Received(message) => {
@@ -220,54 +248,83 @@ impl Session {
                 connection.history.push(Direction::Received, message);
                 line
             }
-            Change::Pong { payload, at } => {
+            Change::Pong {
+                payload,
+                round_trip,
+            } => {
                 if connection.flow.remove(payload.len()) {
                     connection.handle.resume_reading();
                 }
                 // A pong that answers no ping of ours is of no interest (RFC 6455 §5.5.3).
-                let Some(round_trip) = connection.take_pong(&payload, at) else {
+                let Some(ping) = connection.take_pong(&payload) else {
                     return;
                 };
-                format!("pong {}", milliseconds(round_trip))
+                report::pong(&ping, round_trip)
             }
             Change::Queued(message, result) => {
                 connection.is_sending = false;
                 match result {
                     Ok(()) => connection.history.push(Direction::Sent, message),
                     Err(error) => {
-                        let answer = perform::send_fault(id, connection, error);
+                        let answer = send::send_fault(id, connection, error);
                         self.refuse(&answer, out);
                     }
                 }
                 return;
             }
-            Change::Ended(closed) => {
+            Change::Retried(retried) => {
+                let end = retried.ended.as_ref().map(report::ended);
+                let line = report::retried(&retried);
+                connection.retry(&retried);
+                if let Some(end) = end.filter(|_| !self.manner.is_quiet) {
+                    out.line(&format!("{id} {end}"));
+                }
+                line
+            }
+            Change::Ended(closed, status) => {
                 let line = report::ended(&closed);
+                fault = status;
                 connection.stage = Stage::Closed(closed);
                 line
             }
         };
+        if let Some(fault) = fault {
+            self.note(fault);
+        }
         if !self.manner.is_quiet {
             out.line(&format!("{id} {line}"));
         }
     }
 
+    /// A line of the library's log, with this program's id where the connection is its own.
+    fn print_log(&self, entry: &Entry, out: &mut dyn Output) {
+        if entry.dropped > 0 {
+            out.line(&format!("> {} lines of the log dropped", entry.dropped));
+        }
+        let id = entry.id.as_deref();
+        match (id.and_then(|id| self.ids.get(id)), id) {
+            (Some(own), _) => out.line(&format!("{own} log {}", entry.text)),
+            // The echo server's connections have ids of the library only.
+            (None, Some(id)) => out.line(&format!("- log {} id={}", entry.text, escape(id))),
+            (None, None) => out.line(&format!("- log {}", entry.text)),
+        }
+    }
+
     /// Ends the wait if what it waits for has happened, or never will.
     fn check_wait(&mut self, out: &mut dyn Output) {
-        let checked = match &self.wait {
-            None => None,
-            Some(Wait::Server) => self.server.is_none().then_some(Ok(())),
-            &Some(Wait::Connection { id, target, .. }) => self
-                .connections
-                .get_mut(id as usize)
-                .and_then(|connection| target.check(id, connection)),
+        let answers = match &mut self.wait {
+            None => return,
+            Some(Wait::Server) => Vec::new(),
+            Some(Wait::Connections { goals, .. }) => wait::check(goals, &mut self.connections),
         };
-        if let Some(result) = checked {
+        let is_over = match &self.wait {
+            Some(Wait::Connections { goals, .. }) => goals.is_empty(),
+            _ => self.server.is_none(),
+        };
+        if is_over {
             self.wait = None;
-            if let Err(answer) = result {
-                self.refuse(&answer, out);
-            }
         }
+        self.refuse_all(&answers, out);
     }
 
     /// In a script, takes no further line until this has happened.

@@ -1,113 +1,74 @@
-//! What each command does.
+//! What each command does, but for those that send.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
-use std::path::Path;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bowsprit::{CloseCode, CloseError, CloseFrame, Message, SendError};
-
-use super::wait::PONG_LIMIT;
 use super::{Session, Target, Wait};
-use crate::command::{Goal, Id, Payload};
-use crate::connection::{Connection, Stage};
-use crate::history::Direction;
-use crate::network::{Change, Event, Flow, Reporter};
+use crate::command::{Goal, Ids, resolve};
+use crate::connection::Connection;
+use crate::network::{Flow, Reporter};
+use crate::options::{Options, Plan};
 use crate::printer::Output;
 use crate::printer::text::{escape, fault};
 use crate::serve::EchoServer;
 
-/// The largest file that `send --file` reads: 1 GiB.
-const MAX_FILE: u64 = 1 << 30;
-
-/// The most pings without a pong that are remembered, so that a peer which never answers costs nothing.
-const MAX_PINGS: usize = 64;
-
-/// What a ping of this program begins with; its number follows.
-const PING_MARK: [u8; 8] = *b"bowsprit";
-
 /// What a command answers when it was not carried out.
-type Refused = String;
+pub(super) type Refused = String;
 
 impl Session {
-    pub(super) fn connect(&mut self, uri: String, out: &mut dyn Output) -> Result<(), Refused> {
-        let request = self
-            .client
-            .request(&uri)
-            .map_err(|fault| invalid_uri(&uri, &fault.to_string()))?;
+    pub(crate) fn connect(
+        &mut self,
+        uri: String,
+        options: Options,
+        out: &mut dyn Output,
+    ) -> Result<(), Refused> {
+        let is_insecure = options.is_insecure();
+        let own = if options.is_given() {
+            Some(Plan::new(&options.over(&self.defaults))?)
+        } else {
+            None
+        };
+        let plan = own.as_ref().unwrap_or(&self.plan);
+        let request = plan.request(&self.client, &uri)?;
         let id = u32::try_from(self.connections.len())
             .map_err(|_| "Out of connection ids".to_owned())?;
         let flow = Arc::new(Flow::default());
-        let reporter = Reporter::new(id, Arc::clone(&flow), self.events.clone());
+        let reporter = Reporter::new(id, plan, Arc::clone(&flow), self.events.clone());
         let handle = request.handler(reporter).start();
-        self.connections.push(Connection::new(uri, handle, flow));
+        self.ids.insert(handle.id().to_string(), id);
+        let connection = Connection::new(uri, handle, flow, plan);
+        self.connections.push(connection);
         out.line(&format!("> Created connection with id {id}"));
-        self.wait_in_script(Wait::on(id, Target::Settled, None));
+        if is_insecure {
+            out.line("> WARNING: the certificate is NOT VERIFIED, anyone may listen in");
+        }
+        self.wait_in_script(Wait::on([(id, Target::Settled)], None));
         Ok(())
     }
 
-    pub(super) fn send(&mut self, id: &Id, payload: Payload) -> Result<(), Refused> {
-        let (id, connection) = self.connection(id)?;
-        let message = match payload {
-            Payload::Text(text) => Message::from(text),
-            Payload::Binary(bytes) => Message::from(bytes),
-            Payload::File(path) => Message::from(read_file(&path)?),
-        };
-        if connection.is_sending {
-            return Err(format!(
-                "Error sending message: connection {id} has no room for the one before yet"
-            ));
-        }
-        match connection.handle.send(message.clone()) {
-            Ok(()) => connection.history.push(Direction::Sent, message),
-            Err(SendError::Full) => {
-                connection.is_sending = true;
-                let (handle, events) = (connection.handle.clone(), self.events.clone());
-                tokio::spawn(async move {
-                    let result = handle.send_wait(message.clone()).await;
-                    // A session that has ended needs no answer.
-                    let _ = events.send(Event::Connection(id, Change::Queued(message, result)));
-                });
-                self.wait_in_script(Wait::on(id, Target::Queued, None));
+    pub(super) fn show(&mut self, ids: &Ids, out: &mut dyn Output) -> Result<(), Refused> {
+        let (found, missing) = match ids {
+            Ids::All if self.connections.is_empty() => {
+                out.line("> No connections");
+                return Ok(());
             }
-            Err(error) => return Err(send_fault(id, connection, error)),
+            // Those that have ended have something to show, too.
+            Ids::All => ((0..).take(self.connections.len()).collect(), Vec::new()),
+            // The original has words of its own for this command.
+            Ids::One(id) => self
+                .named(ids)
+                .map_err(|_| format!("Unknown connection id {id}"))?,
+            Ids::List(_) => self.named(ids)?,
+        };
+        for id in found {
+            let with_facts = !self.manner.is_quiet;
+            if !matches!(ids, Ids::One(_)) {
+                out.line(&format!("> Connection {id}"));
+            }
+            self.existing(id)?.show(out, with_facts);
         }
-        Ok(())
-    }
-
-    pub(super) fn close(
-        &mut self,
-        id: &Id,
-        code: CloseCode,
-        reason: &str,
-        out: &mut dyn Output,
-    ) -> Result<(), Refused> {
-        let (id, connection) = self.connection(id)?;
-        let fit = CloseFrame::fit_reason(reason);
-        connection
-            .handle
-            .close(code, fit)
-            .map_err(|error| close_fault(id, connection, error))?;
-        connection.stage = Stage::Closing;
-        if fit.len() < reason.len() {
-            out.line(&format!(
-                "> Close reason cut from {} to {} bytes",
-                reason.len(),
-                fit.len()
-            ));
-        }
-        self.wait_in_script(Wait::on(id, Target::Ended, None));
-        Ok(())
-    }
-
-    pub(super) fn show(&mut self, id: &Id, out: &mut dyn Output) -> Result<(), Refused> {
-        let quiet = self.manner.is_quiet;
-        // The original has words of its own for this command.
-        let (_, connection) = self
-            .connection(id)
-            .map_err(|_| format!("Unknown connection id {id}"))?;
-        connection.show(out, !quiet);
+        self.refuse_all(&missing, out);
         Ok(())
     }
 
@@ -122,26 +83,6 @@ impl Session {
                 connection.history.total()
             ));
         }
-    }
-
-    pub(super) fn ping(&mut self, id: &Id) -> Result<(), Refused> {
-        let number = self.pings + 1;
-        let (id, connection) = self.connection(id)?;
-        let payload = [PING_MARK, number.to_be_bytes()].concat();
-        let sent = Instant::now();
-        connection.handle.ping(&payload).map_err(|error| {
-            format!(
-                "Error sending ping: {}",
-                send_fault(id, connection, error).trim_start_matches(SEND_FAULT)
-            )
-        })?;
-        if connection.pings.len() == MAX_PINGS {
-            connection.pings.remove(0);
-        }
-        connection.pings.push((number, sent));
-        self.pings = number;
-        self.wait_in_script(Wait::on(id, Target::Pong(number), Some(PONG_LIMIT)));
-        Ok(())
     }
 
     pub(crate) fn serve(&mut self, port: u16, out: &mut dyn Output) -> Result<(), Refused> {
@@ -161,79 +102,51 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn wait(&mut self, id: &Id, goal: Goal, limit: Duration) -> Result<(), Refused> {
-        let (id, _) = self.connection(id)?;
-        self.wait = Some(Wait::on(id, Target::Goal(goal), Some(limit)));
+    pub(super) fn wait(
+        &mut self,
+        ids: &Ids,
+        goal: Goal,
+        limit: Duration,
+        out: &mut dyn Output,
+    ) -> Result<(), Refused> {
+        let (found, missing) = self.named(ids)?;
+        let goals = found.into_iter().map(|id| (id, Target::Goal(goal)));
+        self.wait = Some(Wait::on(goals, Some(limit)));
+        self.refuse_all(&missing, out);
         Ok(())
     }
 
-    fn connection(&mut self, id: &Id) -> Result<(u32, &mut Connection), Refused> {
-        let number = id.number();
-        let connection =
-            number.and_then(|number| Some((number, self.connections.get_mut(number as usize)?)));
+    /// The connections that are named, in the order of their ids, and an answer for each one of a list
+    /// that there is not. `all` names those that have not ended.
+    pub(super) fn named(&self, ids: &Ids) -> Result<(Vec<u32>, Vec<Refused>), Refused> {
+        let unknown = |id: &dyn std::fmt::Display| format!("No connection found with id {id}");
+        match ids {
+            Ids::One(id) => {
+                let number = id.number();
+                let found = number.filter(|number| (*number as usize) < self.connections.len());
+                Ok((vec![found.ok_or_else(|| unknown(id))?], Vec::new()))
+            }
+            Ids::List(ranges) => {
+                let (found, missing) = resolve(ranges, self.connections.len());
+                let missing = missing.iter().map(|id| unknown(id)).collect();
+                Ok((found.into_iter().collect(), missing))
+            }
+            Ids::All => {
+                let going = (0..).zip(&self.connections);
+                let going = going.filter(|(_, connection)| !connection.has_ended());
+                let found: Vec<u32> = going.map(|(id, _)| id).collect();
+                if found.is_empty() {
+                    return Err("No connection is open".to_owned());
+                }
+                Ok((found, Vec::new()))
+            }
+        }
+    }
+
+    pub(super) fn existing(&mut self, id: u32) -> Result<&mut Connection, Refused> {
+        let connection = self.connections.get_mut(id as usize);
         connection.ok_or_else(|| format!("No connection found with id {id}"))
     }
-}
-
-impl Connection {
-    /// The round trip that a pong ends, if it answers a ping that was sent here.
-    pub(super) fn take_pong(&mut self, payload: &[u8], at: Instant) -> Option<Duration> {
-        let number = u64::from_be_bytes(payload.strip_prefix(&PING_MARK)?.try_into().ok()?);
-        let index = self.pings.iter().position(|(sent, _)| *sent == number)?;
-        let (_, sent) = self.pings.remove(index);
-        let round_trip = at.saturating_duration_since(sent);
-        self.round_trip = Some(round_trip);
-        Some(round_trip)
-    }
-}
-
-const SEND_FAULT: &str = "Error sending message: ";
-
-/// What to answer when a message was not queued: the words of the original, then the state.
-pub(super) fn send_fault(id: u32, connection: &Connection, error: SendError) -> String {
-    let fault = match error {
-        // Handles learn of an end a moment after the session does.
-        _ if connection.has_ended() => bad_connection(id, connection),
-        SendError::NotOpen => format!("invalid state (connection {id} is still connecting)"),
-        SendError::Closing => format!("invalid state (connection {id} is closing)"),
-        SendError::Closed => bad_connection(id, connection),
-        SendError::InvalidUtf8 => "A payload contained invalid data".to_owned(),
-        other => other.to_string(),
-    };
-    format!("{SEND_FAULT}{fault}")
-}
-
-fn close_fault(id: u32, connection: &Connection, error: CloseError) -> String {
-    let fault = match error {
-        CloseError::InvalidCode(_) | CloseError::ReservedCode(_) => error.to_string(),
-        // As above.
-        _ if connection.has_ended() => bad_connection(id, connection),
-        CloseError::NotOpen => format!("invalid state (connection {id} is still connecting)"),
-        CloseError::Closing => format!("invalid state (connection {id} is closing already)"),
-        CloseError::Closed => bad_connection(id, connection),
-        other => other.to_string(),
-    };
-    format!("Error initiating close: {fault}")
-}
-
-fn bad_connection(id: u32, connection: &Connection) -> String {
-    let how = if matches!(connection.stage, Stage::Failed(_)) {
-        "failed to open"
-    } else {
-        "is closed"
-    };
-    format!("Bad Connection (connection {id} {how})")
-}
-
-/// The answer to a URI that was refused. A text without a colon has no scheme, so it is no URI at
-/// all and there is no more to say than the original said.
-fn invalid_uri(uri: &str, fault: &str) -> String {
-    let detail = if uri.contains(':') {
-        format!(" ({})", escape(fault))
-    } else {
-        String::new()
-    };
-    format!("Connect initialization error: invalid uri{detail}")
 }
 
 fn serve_fault(port: u16, error: &io::Error) -> String {
@@ -246,24 +159,4 @@ fn serve_fault(port: u16, error: &io::Error) -> String {
         "Error serving on 127.0.0.1:{port}: {}{remedy}",
         fault(error)
     )
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, Refused> {
-    let name = path.display().to_string();
-    let failed = |why: String| format!("Error reading {}: {why}", escape(&name));
-    let broken = |error: io::Error| failed(fault(&error));
-    let file = File::open(path).map_err(broken)?;
-    let metadata = file.metadata().map_err(broken)?;
-    // A device or a named pipe might never end.
-    if !metadata.is_file() {
-        return Err(failed("not a regular file".to_owned()));
-    }
-    if metadata.len() > MAX_FILE {
-        return Err(failed(format!("larger than {MAX_FILE} bytes")));
-    }
-    let mut content = Vec::new();
-    file.take(MAX_FILE)
-        .read_to_end(&mut content)
-        .map_err(broken)?;
-    Ok(content)
 }

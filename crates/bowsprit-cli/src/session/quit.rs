@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 use bowsprit::{CloseCode, CloseError};
 
 use super::Session;
-use crate::connection::Stage;
+use crate::connection::{Connection, Stage};
 use crate::printer::Output;
 
 /// How long leaving may take.
 const QUIT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long the library may take for the rest of what has ended.
+const SETTLING: Duration = Duration::from_millis(250);
 
 /// How far leaving is.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ impl Session {
                     Err(CloseError::Closing | CloseError::Closed) => {}
                     Err(error) => out.line(&format!("> Error closing connection {id}: {error}")),
                 },
-                Stage::Connecting => {
+                Stage::Connecting | Stage::Retrying => {
                     out.line(&format!("> Canceling connection {id} (still connecting)"));
                     connection.handle.terminate();
                 }
@@ -71,6 +74,14 @@ impl Session {
             self.quit_now()
         } else {
             self.quit(out)
+        }
+    }
+
+    /// Waits a moment until the library is done with what has ended; not for anything that goes on.
+    pub(crate) async fn settle(&self) {
+        if self.connections.iter().all(Connection::has_ended) {
+            let client = self.client.clone();
+            client.shutdown(CloseCode::GOING_AWAY, SETTLING).await;
         }
     }
 

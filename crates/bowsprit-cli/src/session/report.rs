@@ -1,11 +1,11 @@
 //! The event lines: what happened on a connection, its id first.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bowsprit::{Closed, ConnectionInfo, Message};
 
-use crate::connection::{milliseconds, party};
-use crate::network::Failure;
+use crate::connection::{Ping, milliseconds, party};
+use crate::network::{Failure, Retried};
 use crate::printer::hex;
 use crate::printer::text::{escape, excerpt};
 
@@ -46,6 +46,32 @@ pub(super) fn received(message: &Message) -> String {
             hex::excerpt(data, BINARY_EXCERPT)
         ),
     }
+}
+
+pub(super) fn pong(ping: &Ping, round_trip: Option<Duration>) -> String {
+    let payload = if ping.is_own {
+        String::new()
+    } else {
+        let text = String::from_utf8_lossy(&ping.payload);
+        format!(" \"{}\"", excerpt(&text, TEXT_EXCERPT))
+    };
+    // With too many pings on the way the earliest are not measured.
+    let time = round_trip.map_or_else(String::new, |time| format!(" {}", milliseconds(time)));
+    format!("pong{time}{payload}")
+}
+
+pub(super) fn retried(retried: &Retried) -> String {
+    let delay = retried.delay;
+    let delay = if delay < Duration::from_secs(1) {
+        milliseconds(delay)
+    } else {
+        format!("{:.1} s", delay.as_secs_f64())
+    };
+    let why = match &retried.failure {
+        Some(failure) => format!(" ({})", escape(failure)),
+        None => String::new(),
+    };
+    format!("retry {} in {delay}{why}", retried.number)
 }
 
 pub(super) fn ended(closed: &Closed) -> String {

@@ -9,12 +9,11 @@ use crate::connection::{Connection, Stage, milliseconds};
 pub(super) const PONG_LIMIT: Duration = Duration::from_secs(10);
 
 /// A reason to take no line for now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum Wait {
-    /// Something must happen on this connection, in this time if there is one.
-    Connection {
-        id: u32,
-        target: Target,
+    /// Something must happen on each of these connections, in this time if there is one.
+    Connections {
+        goals: Vec<(u32, Target)>,
         limit: Option<Duration>,
         since: Instant,
     },
@@ -39,10 +38,12 @@ pub(super) enum Target {
 
 impl Wait {
     /// A wait that begins now.
-    pub(super) fn on(id: u32, target: Target, limit: Option<Duration>) -> Self {
-        Self::Connection {
-            id,
-            target,
+    pub(super) fn on(
+        goals: impl IntoIterator<Item = (u32, Target)>,
+        limit: Option<Duration>,
+    ) -> Self {
+        Self::Connections {
+            goals: goals.into_iter().collect(),
             limit,
             since: Instant::now(),
         }
@@ -51,7 +52,7 @@ impl Wait {
     /// When to give up, if ever.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Connection {
+            Self::Connections {
                 limit: Some(limit),
                 since,
                 ..
@@ -59,11 +60,43 @@ impl Wait {
             _ => None,
         }
     }
+
+    /// The lines that tell what has not happened in time.
+    pub(super) fn expiries(&self) -> Vec<String> {
+        match self {
+            Self::Connections {
+                goals,
+                limit: Some(limit),
+                ..
+            } => {
+                let goals = goals.iter();
+                goals
+                    .map(|(id, target)| target.expiry(*id, *limit))
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Drops the goals that are reached, and those that never will be; returns the answers to these.
+pub(super) fn check(goals: &mut Vec<(u32, Target)>, connections: &mut [Connection]) -> Vec<String> {
+    let mut answers = Vec::new();
+    goals.retain(|(id, target)| {
+        let connection = connections.get_mut(*id as usize);
+        match connection.and_then(|connection| target.check(*id, connection)) {
+            None => return true,
+            Some(Ok(())) => {}
+            Some(Err(answer)) => answers.push(answer),
+        }
+        false
+    });
+    answers
 }
 
 impl Target {
     /// The line that tells that it has not happened in time.
-    pub(super) fn expiry(self, id: u32, limit: Duration) -> String {
+    fn expiry(self, id: u32, limit: Duration) -> String {
         let missed = match self {
             Self::Settled | Self::Goal(Goal::Open) => "did not open",
             Self::Queued => "had no room for the message",
@@ -75,12 +108,13 @@ impl Target {
     }
 
     /// Whether it has happened; an error where it never will, with the line to answer.
-    pub(super) fn check(self, id: u32, connection: &mut Connection) -> Option<Result<(), String>> {
+    fn check(self, id: u32, connection: &mut Connection) -> Option<Result<(), String>> {
         let happened = match self {
-            Self::Settled => !matches!(connection.stage, Stage::Connecting),
+            Self::Settled => !matches!(connection.stage, Stage::Connecting | Stage::Retrying),
             Self::Queued => !connection.is_sending,
-            Self::Pong(number) => !connection.pings.iter().any(|(sent, _)| *sent == number),
-            Self::Ended | Self::Goal(Goal::Close) => connection.has_ended(),
+            Self::Pong(number) => !connection.pings.iter().any(|ping| ping.number == number),
+            Self::Ended => connection.has_ended(),
+            Self::Goal(Goal::Close) => connection.has_ended() || connection.take_end(),
             Self::Goal(Goal::Open) => matches!(connection.stage, Stage::Open | Stage::Closing),
             Self::Goal(Goal::Message) => {
                 let came = connection.history.received() > connection.taken;

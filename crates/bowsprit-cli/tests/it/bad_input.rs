@@ -54,7 +54,7 @@ fn tells_the_usage_of_a_bare_command_instead_of_aborting() {
             "> Usage: show <connection id>",
             "> Usage: send <connection id> <message>",
             "> Usage: close <connection id> [<close code:default=1000>] [<close reason>]",
-            "> Usage: ping <connection id>",
+            "> Usage: ping <connection id> [<payload>]",
             "> Usage: wait <connection id> open|message|close [<seconds:default=10>]",
         ]
     );
@@ -142,8 +142,8 @@ fn refuses_a_close_code_that_is_no_number() {
     assert_eq!(
         answers,
         [
-            "> Not a close code: going (expected a number from 1000 to 4999)",
-            "> Not a close code: 1000bye (expected a number from 1000 to 4999)",
+            "> Not a close code: going (expected a number from 1000 to 4999, or a word such as going-away)",
+            "> Not a close code: 1000bye (expected a number from 1000 to 4999, or a word such as going-away)",
         ]
     );
 }
@@ -183,7 +183,7 @@ fn names_the_byte_where_a_line_is_not_utf_8() {
     assert_eq!(
         answers_of(&outcome),
         [
-            "> Usage: help",
+            "> Unrecognized Command",
             "> Line 2 is not valid UTF-8 at byte 8",
             "> No connections"
         ]

@@ -154,5 +154,5 @@ fn tells_that_a_connection_was_dropped() {
         "{}",
         outcome.stdout
     );
-    assert_eq!(outcome.status, Some(0), "the script waited for just that");
+    assert_eq!(outcome.status, Some(7));
 }

@@ -55,7 +55,7 @@ fn tells_the_status_of_an_http_answer() {
             &format!("> HTTP response: {status}"),
             "",
         ]);
-        assert_eq!(outcome.status, Some(1));
+        assert_eq!(outcome.status, Some(5));
     }
 }
 

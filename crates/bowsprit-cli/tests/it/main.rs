@@ -3,9 +3,17 @@
 mod bad_input;
 mod closing;
 mod connecting;
+mod contradictions;
+mod exit_status;
 mod leaving;
+mod limits;
+mod logging;
+mod many;
 mod messages;
+mod options;
 mod pipes;
+mod reconnecting;
+mod routes;
 mod seed;
 mod serving;
 mod support;

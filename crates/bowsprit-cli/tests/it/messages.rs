@@ -179,7 +179,7 @@ fn tells_that_a_connection_ended_before_its_pong() {
         "connect URI\nping 0\n",
     );
     outcome.expect_in_order(&["> Connection 0 sent no pong (it is closed)"]);
-    assert_eq!(outcome.status, Some(1));
+    assert_eq!(outcome.status, Some(7));
 }
 
 #[test]

@@ -28,7 +28,6 @@ fn takes_cr_lf_comments_empty_lines_and_a_last_line_without_an_end() {
 fn tells_by_its_exit_status_whether_every_line_was_carried_out() {
     assert_eq!(run(&[], "list\nhelp\n").status, Some(0));
     assert_eq!(run(&[], "nonsense\nlist\n").status, Some(1));
-    assert_eq!(run(&["-q"], "connect ws://127.0.0.1:1\n").status, Some(1));
     assert_eq!(run(&["--no-such-flag"], "").status, Some(2));
 }
 

@@ -48,8 +48,14 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_in(&[], arguments)
+    }
+
+    /// As [`start`](Self::start), with these variables in the environment.
+    pub(crate) fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_bowsprit"))
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -153,6 +159,17 @@ fn join(reader: thread::JoinHandle<String>) -> String {
     reader.join().expect("output should be read to its end")
 }
 
+/// As [`run`], with these variables in the environment.
+pub(crate) fn run_in(
+    environment: &[(&str, &str)],
+    arguments: &[&str],
+    script: impl AsRef<[u8]>,
+) -> Outcome {
+    let mut program = Program::start_in(environment, arguments);
+    program.write(script.as_ref());
+    program.finish()
+}
+
 /// Runs a script with the flags.
 pub(crate) fn run(arguments: &[&str], script: impl AsRef<[u8]>) -> Outcome {
     let mut program = Program::start(arguments);
@@ -193,6 +210,18 @@ pub(crate) fn serve_on(
     address
 }
 
+/// The response that accepts this request, with these header lines as well.
+pub(crate) fn acceptance(request: &str, headers: &str) -> String {
+    let key = request
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let accept = accept_value(key.expect("a client sends a key"));
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{headers}\r\n"
+    )
+}
+
 /// The server's end of one connection, frames by hand.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -213,20 +242,32 @@ impl Peer {
         String::from_utf8(head).expect("a request is ASCII")
     }
 
+    /// Reads what comes first.
+    pub(crate) fn read_some(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; 1 << 14];
+        let count = self.stream.read(&mut bytes).expect("a client speaks first");
+        bytes.truncate(count);
+        bytes
+    }
+
+    /// Reads exactly so many bytes.
+    pub(crate) fn read_bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.stream
+            .read_exact(&mut bytes)
+            .expect("a client that says more");
+        bytes
+    }
+
     /// Accepts the opening handshake, with these header lines as well.
     pub(crate) fn accept_with(&mut self, headers: &str) {
         let request = self.request();
-        let key = request
-            .lines()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-        let accept = accept_value(key.expect("a client sends a key"));
-        self.write(
-            format!(
-                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                 Sec-WebSocket-Accept: {accept}\r\n{headers}\r\n"
-            )
-            .as_bytes(),
-        );
+        self.answer(&request, headers);
+    }
+
+    /// Accepts this request, with these header lines as well.
+    pub(crate) fn answer(&mut self, request: &str, headers: &str) {
+        self.write(acceptance(request, headers).as_bytes());
     }
 
     /// Accepts the opening handshake.

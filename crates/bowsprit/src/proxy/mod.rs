@@ -116,6 +116,29 @@ impl Proxy {
         Ok(self)
     }
 
+    /// What a connection to this URI goes through, as `http://host:port` without user and password. `None`
+    /// where it is made directly, where the text is no URI, and where no connection can be made because a
+    /// variable of the environment cannot be read.
+    ///
+    /// ```
+    /// use bowsprit::Proxy;
+    ///
+    /// let proxy = Proxy::parse("socks5://ann:s3cret@proxy.example")?.bypass("localhost")?;
+    /// let server = proxy.server_for("ws://chat.example/");
+    /// assert_eq!(server.as_deref(), Some("socks5://proxy.example:1080"));
+    /// assert_eq!(proxy.server_for("ws://localhost/"), None);
+    /// # Ok::<(), bowsprit::InvalidProxy>(())
+    /// ```
+    #[must_use]
+    pub fn server_for(&self, uri: &str) -> Option<String> {
+        let uri = Uri::parse(uri).ok()?;
+        if uri.socket_path().is_some() {
+            return None;
+        }
+        let server = self.for_uri(&uri).ok().flatten()?;
+        Some(server.to_string())
+    }
+
     /// The proxy for a connection to this URI, or none.
     pub(crate) fn for_uri(&self, uri: &Uri) -> Result<Option<&ProxyServer>, ProxyError> {
         let server = match &self.choice {

@@ -4,12 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bowsprit::{Closed, ConnectionInfo, Handle, Initiator, State};
+use bowsprit::{Closed, ConnectionInfo, Handle, Initiator, Proxy, State};
 
 use crate::history::History;
-use crate::network::{Failure, Flow};
+use crate::network::{Failure, Flow, Retried};
+use crate::options::Plan;
 use crate::printer::Output;
 use crate::printer::text::escape;
+
+mod facts;
 
 /// One connection: it stays in the list when it has ended.
 #[derive(Debug)]
@@ -20,20 +23,35 @@ pub(crate) struct Connection {
     pub(crate) started: Instant,
     pub(crate) stage: Stage,
     pub(crate) info: Option<Arc<ConnectionInfo>>,
+    /// The server's certificate is pinned.
+    pins: bool,
+    proxy: Proxy,
     pub(crate) history: History,
     /// How many received messages `wait` has taken.
     pub(crate) taken: u64,
     /// A message waits for room in the queue: none may overtake it.
     pub(crate) is_sending: bool,
     /// The pings that no pong has answered yet.
-    pub(crate) pings: Vec<(u64, Instant)>,
-    pub(crate) round_trip: Option<Duration>,
+    pub(crate) pings: Vec<Ping>,
+    /// Ends after which it was made again, and that no `wait` has taken.
+    ends: u32,
+}
+
+/// A ping that was typed.
+#[derive(Debug)]
+pub(crate) struct Ping {
+    pub(crate) number: u64,
+    pub(crate) payload: Vec<u8>,
+    /// The payload is this program's, not the user's.
+    pub(crate) is_own: bool,
 }
 
 /// How far a connection is, as the session has heard.
 #[derive(Debug)]
 pub(crate) enum Stage {
     Connecting,
+    /// Before a further try, and in it.
+    Retrying,
     Open,
     Closing,
     Failed(Failure),
@@ -44,6 +62,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connecting => "Connecting",
+            Self::Retrying => "Retrying",
             Self::Open => "Open",
             Self::Closing => "Closing",
             Self::Failed(_) => "Failed",
@@ -54,9 +73,11 @@ impl fmt::Display for Stage {
 
 impl Connection {
     /// A connection that has just been started.
-    pub(crate) fn new(uri: String, handle: Handle, flow: Arc<Flow>) -> Self {
+    pub(crate) fn new(uri: String, handle: Handle, flow: Arc<Flow>, plan: &Plan) -> Self {
         Self {
             uri,
+            pins: plan.pins(),
+            proxy: plan.proxy().clone(),
             handle,
             flow,
             started: Instant::now(),
@@ -66,8 +87,23 @@ impl Connection {
             taken: 0,
             is_sending: false,
             pings: Vec::new(),
-            round_trip: None,
+            ends: 0,
         }
+    }
+
+    /// It will be made again.
+    pub(crate) fn retry(&mut self, retried: &Retried) {
+        self.ends += u32::from(retried.ended.is_some());
+        self.started = retried.at + retried.delay;
+        self.stage = Stage::Retrying;
+        self.pings.clear();
+    }
+
+    /// Whether it has ended and was made again since this was asked last.
+    pub(crate) fn take_end(&mut self) -> bool {
+        let has_ended = self.ends > 0;
+        self.ends = 0;
+        has_ended
     }
 
     /// The stage in the words of `show`. The peer's close frame may be on its way already.
@@ -134,55 +170,10 @@ impl Connection {
         out.line("");
     }
 
-    fn facts(&self) -> Vec<(&'static str, String)> {
-        let mut facts = Vec::new();
-        if let Some(subprotocol) = self.info.as_ref().and_then(|info| info.subprotocol()) {
-            facts.push(("Subprotocol", escape(subprotocol).into_owned()));
-        }
-        if let Some(params) = self.info.as_ref().and_then(|info| info.deflate()) {
-            facts.push(("Compression", params.to_string()));
-        }
-        match &self.stage {
-            Stage::Failed(Failure {
-                answer: Some(answer),
-                ..
-            }) => {
-                facts.push(("HTTP response", escape(&answer.status).into_owned()));
-            }
-            Stage::Closed(closed) => closing_facts(closed, &mut facts),
-            _ => {}
-        }
-        if let Some(round_trip) = self.round_trip {
-            facts.push(("Last round trip", milliseconds(round_trip)));
-        }
-        if self.history.dropped() > 0 {
-            facts.push(("Older messages dropped", self.history.dropped().to_string()));
-        }
-        facts
-    }
-}
-
-/// What the original did not tell of an end, where the lines above do not say it already: that
-/// this side closed and the peer answered with the same code and reason is how it should be.
-fn closing_facts(closed: &Closed, facts: &mut Vec<(&'static str, String)>) {
-    if closed.is_clean()
-        && closed.initiator == Some(Initiator::Local)
-        && closed.local == closed.remote
-    {
-        return;
-    }
-    if let Some(local) = &closed.local {
-        let reason = escape(&local.reason);
-        facts.push((
-            "Sent close",
-            format!("close code: {}, close reason: {reason}", local.code),
-        ));
-    }
-    if let Some(initiator) = closed.initiator {
-        facts.push(("Closed first by", party(initiator).to_owned()));
-    }
-    if let Some(cause) = &closed.cause {
-        facts.push(("Cause", escape(&cause.to_string()).into_owned()));
+    /// The ping that a pong answers, which is forgotten now.
+    pub(crate) fn take_pong(&mut self, payload: &[u8]) -> Option<Ping> {
+        let index = self.pings.iter().position(|ping| ping.payload == payload)?;
+        Some(self.pings.remove(index))
     }
 }
 

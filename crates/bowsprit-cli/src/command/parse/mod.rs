@@ -1,0 +1,235 @@
+//! A line to the command that it is: nothing is done here, and nothing guessed.
+
+use std::time::Duration;
+
+use bowsprit::CloseCode;
+
+use super::ids::is_integer;
+use super::{Command, DEFAULT_PORT, Goal, Ids, Payload, codes, words};
+use crate::options;
+use crate::printer::{hex, text};
+
+/// How long `wait` waits unless told otherwise.
+const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+
+/// The longest wait that can be asked for, in seconds: a day.
+const MAX_WAIT: f64 = 86_400.0;
+
+/// The most that a control frame carries (RFC 6455 §5.5).
+const MAX_PING: usize = 125;
+
+/// The command in a line, or `None` where the line is blank.
+///
+/// # Errors
+///
+/// When the line is no command; the text is what to answer, escaped.
+pub(crate) fn parse(line: &str) -> Result<Option<Command>, String> {
+    let Some((name, rest)) = field(line) else {
+        return Ok(None);
+    };
+    let rest = rest.unwrap_or_default();
+    let command = match name {
+        "connect" => connect(rest)?,
+        "send" => send(rest)?,
+        "close" => close(rest)?,
+        "show" => show(rest)?,
+        "list" => alone("list", rest, Command::List)?,
+        "ping" => ping(rest)?,
+        "serve" => serve(rest)?,
+        "stop" => alone("stop", rest, Command::Stop)?,
+        "wait" => wait(rest)?,
+        "help" => help(rest)?,
+        "quit" => alone("quit", rest, Command::Quit)?,
+        "quit!" => alone("quit", rest, Command::QuitNow)?,
+        _ => return Err(unrecognized(name)),
+    };
+    Ok(Some(command))
+}
+
+fn connect(rest: &str) -> Result<Command, String> {
+    if rest.trim().is_empty() {
+        return Err(usage("connect"));
+    }
+    if rest.trim_start().starts_with('-') {
+        let (options, uri) = options::parse(rest)?;
+        let options = Box::new(options);
+        return Ok(Command::Connect { uri, options });
+    }
+    // Everything behind the one blank is the URI, so that what is wrong with it can be told.
+    Ok(Command::Connect {
+        uri: rest.to_owned(),
+        options: Box::default(),
+    })
+}
+
+fn send(rest: &str) -> Result<Command, String> {
+    let (ids, message) = ids("send", rest)?;
+    let message = message.ok_or_else(|| usage("send"))?;
+    let (word, operand) = split_blank(message);
+    let payload = match word {
+        "--" => Payload::Text(operand.unwrap_or_default().to_owned()),
+        "--hex" => {
+            let bytes = hex::decode(operand.unwrap_or_default());
+            Payload::Binary(
+                bytes.map_err(|fault| format!("Not hexadecimal: {}", text::escape(&fault)))?,
+            )
+        }
+        "--file" => match operand {
+            Some(path) if !path.is_empty() => Payload::File(path.into()),
+            _ => return Err("Usage: send <connection id> --file <path>".to_owned()),
+        },
+        _ => Payload::Text(message.to_owned()),
+    };
+    Ok(Command::Send { ids, payload })
+}
+
+fn close(rest: &str) -> Result<Command, String> {
+    let (ids, rest) = ids("close", rest)?;
+    let (code, reason) = match field(rest.unwrap_or_default()) {
+        None => (CloseCode::NORMAL, None),
+        Some((code, reason)) => (codes::parse(code)?, reason),
+    };
+    Ok(Command::Close {
+        ids,
+        code,
+        reason: reason.unwrap_or_default().to_owned(),
+    })
+}
+
+fn show(rest: &str) -> Result<Command, String> {
+    let (ids, rest) = ids("show", rest)?;
+    alone("show", rest.unwrap_or_default(), Command::Show { ids })
+}
+
+fn ping(rest: &str) -> Result<Command, String> {
+    let (ids, payload) = ids("ping", rest)?;
+    let payload = payload.unwrap_or_default().to_owned();
+    if payload.len() > MAX_PING {
+        return Err(format!(
+            "A ping carries up to {MAX_PING} bytes, and this payload has {}",
+            payload.len()
+        ));
+    }
+    Ok(Command::Ping { ids, payload })
+}
+
+fn help(rest: &str) -> Result<Command, String> {
+    match field(rest) {
+        None => Ok(Command::Help { of: None }),
+        Some((name, rest)) => {
+            let known = words::names().find(|known| *known == name);
+            let of = Some(known.ok_or_else(|| unrecognized(name))?);
+            alone("help", rest.unwrap_or_default(), Command::Help { of })
+        }
+    }
+}
+
+fn serve(rest: &str) -> Result<Command, String> {
+    match field(rest) {
+        None => Ok(Command::Serve { port: DEFAULT_PORT }),
+        Some((port, rest)) => {
+            let fault = || {
+                format!(
+                    "Not a port: {} (expected a number from 0 to 65535)",
+                    text::escape(port)
+                )
+            };
+            let number = if is_integer(port) {
+                port.parse().ok()
+            } else {
+                None
+            };
+            alone(
+                "serve",
+                rest.unwrap_or_default(),
+                Command::Serve {
+                    port: number.ok_or_else(fault)?,
+                },
+            )
+        }
+    }
+}
+
+fn wait(rest: &str) -> Result<Command, String> {
+    let (ids, rest) = ids("wait", rest)?;
+    let (goal, rest) = field(rest.unwrap_or_default()).ok_or_else(|| usage("wait"))?;
+    let goal = match goal {
+        "open" => Goal::Open,
+        "message" => Goal::Message,
+        "close" => Goal::Close,
+        other => {
+            return Err(format!(
+                "Nothing to wait for: {} (expected open, message or close)",
+                text::escape(other)
+            ));
+        }
+    };
+    let Some((limit, rest)) = field(rest.unwrap_or_default()) else {
+        return Ok(Command::Wait {
+            ids,
+            goal,
+            limit: DEFAULT_WAIT,
+        });
+    };
+    let seconds = limit
+        .parse()
+        .ok()
+        .filter(|seconds| (0.0..=MAX_WAIT).contains(seconds));
+    let seconds = seconds.ok_or_else(|| {
+        format!(
+            "Not a number of seconds: {} (expected 0 to {MAX_WAIT})",
+            text::escape(limit)
+        )
+    })?;
+    alone(
+        "wait",
+        rest.unwrap_or_default(),
+        Command::Wait {
+            ids,
+            goal,
+            limit: Duration::from_secs_f64(seconds),
+        },
+    )
+}
+
+/// The ids that an argument list begins with, and what stands behind the one blank after them.
+fn ids<'a>(command: &str, rest: &'a str) -> Result<(Ids, Option<&'a str>), String> {
+    let (ids, rest) = field(rest).ok_or_else(|| usage(command))?;
+    Ok((Ids::parse(ids)?, rest))
+}
+
+/// The value, if nothing but blanks follows it.
+fn alone<T>(command: &str, rest: &str, value: T) -> Result<T, String> {
+    if rest.trim().is_empty() {
+        Ok(value)
+    } else {
+        Err(usage(command))
+    }
+}
+
+fn usage(command: &str) -> String {
+    format!("Usage: {}", words::usage(command))
+}
+
+fn unrecognized(name: &str) -> String {
+    match words::suggest(name) {
+        Some(meant) => format!("Unrecognized Command (did you mean {meant}?)"),
+        None => "Unrecognized Command".to_owned(),
+    }
+}
+
+/// The first word of the text and, where a blank follows it, all that stands behind that blank.
+fn field(text: &str) -> Option<(&str, Option<&str>)> {
+    let text = text.trim_start_matches(BLANK);
+    (!text.is_empty()).then(|| split_blank(text))
+}
+
+fn split_blank(text: &str) -> (&str, Option<&str>) {
+    text.split_once(BLANK)
+        .map_or((text, None), |(word, rest)| (word, Some(rest)))
+}
+
+const BLANK: [char; 2] = [' ', '\t'];
+
+#[cfg(test)]
+mod tests;

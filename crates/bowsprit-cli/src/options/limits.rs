@@ -1,0 +1,129 @@
+//! The options that say how much there may be, and compression.
+
+use std::str::FromStr;
+
+use bowsprit::{Config, Deflate, Rate};
+use clap::Args;
+
+use super::units::Size;
+
+/// What a peer may make this program hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Limits (1000, 64KiB, 1MiB)")]
+pub(crate) struct LimitOptions {
+    /// The largest message to accept [default: 16MiB]
+    #[arg(long, value_name = "SIZE")]
+    max_message: Option<Size>,
+
+    /// The largest frame to accept [default: none but the message's]
+    #[arg(long, value_name = "SIZE")]
+    max_frame: Option<Size>,
+
+    /// The most that may wait to be sent [default: 1MiB]
+    #[arg(long, value_name = "SIZE")]
+    send_buffer: Option<Size>,
+
+    /// The most frames that a message may come in [default: 131072]
+    #[arg(long, value_name = "COUNT")]
+    max_fragments: Option<usize>,
+
+    /// The most messages, 50/s, and at once, 50/s,200 [default: no limit]
+    #[arg(long, value_name = "RATE")]
+    max_rate: Option<PerSecond>,
+
+    /// Do not offer to compress messages (permessage-deflate)
+    #[arg(long)]
+    no_compress: bool,
+}
+
+impl LimitOptions {
+    /// These options, and of `defaults` those that they do not replace.
+    pub(super) fn over(self, defaults: &Self) -> Self {
+        Self {
+            max_message: self.max_message.or(defaults.max_message),
+            max_frame: self.max_frame.or(defaults.max_frame),
+            send_buffer: self.send_buffer.or(defaults.send_buffer),
+            max_fragments: self.max_fragments.or(defaults.max_fragments),
+            max_rate: self.max_rate.or(defaults.max_rate),
+            no_compress: self.no_compress || defaults.no_compress,
+        }
+    }
+
+    /// Sets all of it.
+    ///
+    /// # Errors
+    ///
+    /// When two options contradict each other.
+    pub(super) fn apply(&self, config: &mut Config) -> Result<(), String> {
+        let limits = &mut config.limits;
+        if let Some(Size(bytes)) = self.max_message {
+            limits.message = bytes;
+        }
+        if let Some(Size(bytes)) = self.max_frame {
+            if bytes > limits.message {
+                return Err(format!(
+                    "--max-frame is over the {} bytes of --max-message: no such frame could pass",
+                    limits.message
+                ));
+            }
+            limits.frame = bytes;
+        }
+        if let Some(Size(bytes)) = self.send_buffer {
+            limits.send_buffer = bytes;
+            // As the defaults have it: a waiting send goes on when a quarter is left.
+            limits.send_high_water = bytes / 4;
+            limits.send_low_water = bytes / 16;
+        }
+        if let Some(count) = self.max_fragments {
+            limits.fragments = count;
+        }
+        if let Some(PerSecond(rate)) = self.max_rate {
+            limits.rate = Some(rate);
+        }
+        if !self.no_compress {
+            // Few connections, and each of them is to show what the server can do.
+            config.deflate = Some(Deflate::dedicated());
+        }
+        Ok(())
+    }
+}
+
+/// How many messages may come: a second, and behind a comma at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PerSecond(Rate);
+
+impl FromStr for PerSecond {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str =
+            "a rate is messages a second, and how many at once, as in 50/s or 50/s,200";
+        let (rate, burst) = match text.split_once(',') {
+            Some((rate, burst)) => (rate, Some(burst)),
+            None => (text, None),
+        };
+        let rate = rate.strip_suffix("/s").ok_or(FORM)?;
+        let count = |text: &str| text.parse().ok().filter(|count| *count > 0).ok_or(FORM);
+        Ok(Self(Rate {
+            per_second: count(rate)?,
+            burst: count(burst.unwrap_or(rate))?,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_rate_with_or_without_a_burst() {
+        for (text, per_second, burst) in [("50/s", 50, 50), ("50/s,200", 50, 200)] {
+            assert_eq!(text.parse(), Ok(PerSecond(Rate { per_second, burst })));
+        }
+        for text in [
+            "", "0/s", "50/s,0", "-1/s", "1.5/s", "50", "50/m", "50/s,", "/s",
+        ] {
+            assert!(PerSecond::from_str(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The options of a connection: one definition for the command line and for `connect` at the prompt.
+
+use clap::Args;
+
+mod limits;
+mod line;
+mod plan;
+mod request;
+mod route;
+mod secret;
+mod times;
+mod tls;
+mod units;
+
+use limits::LimitOptions;
+pub(crate) use line::{carries_secret, help, names, parse};
+pub(crate) use plan::Plan;
+use request::RequestOptions;
+use route::RouteOptions;
+use times::TimeOptions;
+pub(crate) use times::TimeOptions as Times;
+use tls::TlsOptions;
+pub(crate) use tls::key_log_file;
+
+/// What one connection can be asked for.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    tls: TlsOptions,
+    #[command(flatten)]
+    request: RequestOptions,
+    #[command(flatten)]
+    route: RouteOptions,
+    #[command(flatten)]
+    times: TimeOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+impl Options {
+    /// Whether anything is asked for.
+    pub(crate) fn is_given(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// Whether certificates are not verified.
+    pub(crate) const fn is_insecure(&self) -> bool {
+        self.tls.is_insecure()
+    }
+
+    /// These options, and of `defaults` those that they do not replace: one value replaces the other,
+    /// lists are added to.
+    pub(crate) fn over(self, defaults: &Self) -> Self {
+        Self {
+            tls: self.tls.over(&defaults.tls),
+            request: self.request.over(&defaults.request),
+            route: self.route.over(&defaults.route),
+            times: self.times.over(&defaults.times),
+            limits: self.limits.over(&defaults.limits),
+        }
+    }
+
+    /// Whether the options fit a URI of the same line.
+    ///
+    /// # Errors
+    ///
+    /// When one can have no effect there; the text says why.
+    pub(crate) fn fit(&self, uri: &str) -> Result<(), String> {
+        let scheme = uri.split(':').next().unwrap_or_default();
+        if self.route.is_for_networks() && scheme.eq_ignore_ascii_case("ws+unix") {
+            return Err(
+                "A ws+unix: URI names a socket: --proxy, --no-proxy, --resolve, -4 and -6 mean nothing there"
+                    .to_owned(),
+            );
+        }
+        let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+        if self.tls.is_given() && (is("ws") || is("ws+unix")) {
+            return Err(format!(
+                "TLS options are for wss: URIs, and this one is {}:",
+                scheme.to_ascii_lowercase()
+            ));
+        }
+        Ok(())
+    }
+}
