@@ -20,6 +20,9 @@ from certs import make_certificates
 # Far longer than anything here takes, since a busy machine must not fail a check.
 PATIENCE = 30.0
 
+# Exit statuses of the program, as docs/client.md has them.
+NOT_CONNECTED, TLS_FAILED, NOT_OPENED, DROPPED, CLOSED_BY_PEER = 3, 4, 5, 7, 8
+
 
 class Server:
     """A server process that prints its ports, then events, and ends with its standard input."""
@@ -127,20 +130,26 @@ class Lab:
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         return kept | {"HOME": str(home), "LANG": "C.UTF-8", "TERM": "xterm-256color"}
 
-    def start(self, *flags: object) -> subprocess.Popen:
+    def start(self, *flags: object, variables: dict[str, str] | None = None) -> subprocess.Popen:
         """Starts the program with pipes, its two outputs as one."""
         return subprocess.Popen(
             [self.program, *map(str, flags)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=self.environment(),
+            env=self.environment() | (variables or {}),
         )
 
-    def run(self, *lines: str, flags: Iterable[object] = (), line_end: str = "\n") -> Session:
-        """Runs the program with these lines as its whole input."""
+    def run(
+        self,
+        *lines: str,
+        flags: Iterable[object] = (),
+        line_end: str = "\n",
+        variables: dict[str, str] | None = None,
+    ) -> Session:
+        """Runs the program with these lines as its whole input, and these variables in its environment."""
         started = time.monotonic()
-        process = self.start(*flags)
+        process = self.start(*flags, variables=variables)
         script = "".join(line + line_end for line in lines)
         try:
             output, _ = process.communicate(script.encode(), PATIENCE)

@@ -10,7 +10,18 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
-from lab import PATIENCE, Check, Lab, Server, Session
+from lab import (
+    CLOSED_BY_PEER,
+    DROPPED,
+    NOT_CONNECTED,
+    NOT_OPENED,
+    PATIENCE,
+    TLS_FAILED,
+    Check,
+    Lab,
+    Server,
+    Session,
+)
 
 OPENED = r"0 open 101\b.* \(.*\d.* m?s\)( NOT VERIFIED)?"
 # Where the frame lengths of RFC 6455 §5.2 change, and what does not fit into one read.
@@ -44,10 +55,10 @@ def servers(lab: Lab) -> Iterator[tuple[str, Server, str]]:
 # Against each server.
 
 
-def run_with_authority(lab: Lab, *lines: str) -> Session:
-    """A run that trusts the authority and must carry out every line."""
+def run_with_authority(lab: Lab, *lines: str, status: int = 0) -> Session:
+    """A run that trusts the authority, with the exit status that says how it went."""
     session = lab.run(*lines, flags=["--ca", lab.authority])
-    session.expect_status(0)
+    session.expect_status(status)
     return session
 
 
@@ -112,7 +123,7 @@ def random_file(folder: Path, size: int) -> Path:
 
 def shows_close_of_the_server(lab: Lab, server: Server, port: str) -> None:
     uri = server.uri("/close4001", port)
-    session = run_with_authority(lab, f"connect {uri}", "send 0 go", "wait 0 close 20", "show 0")
+    session = run_with_authority(lab, f"connect {uri}", "send 0 go", "wait 0 close 20", "show 0", status=CLOSED_BY_PEER)
     session.expect(
         r'0 closed 4001 \(Unknown\) "bye" by peer',
         "> Status: Closed",
@@ -229,20 +240,20 @@ def takes_crlf_and_comments(lab: Lab) -> None:
 def refuses_unknown_authority(lab: Lab) -> None:
     session = lab.run(f"connect {lab.python.uri('/echo', 'wss')}", "show 0")
     session.expect("0 failed .*(certificate|issuer|authority|trust).*", "> Status: Failed")
-    session.expect_status(1)
+    session.expect_status(TLS_FAILED)
 
 
 def refuses_expired_certificate(lab: Lab) -> None:
     session = lab.run(f"connect {lab.python.uri('/echo', 'wss-expired')}", flags=["--ca", lab.authority])
     session.expect("0 failed .*expired.*")
-    session.expect_status(1)
+    session.expect_status(TLS_FAILED)
 
 
 def refuses_wrong_name(lab: Lab) -> None:
     uri = lab.python.uri("/echo", "wss-wrong-name", "localhost")
     session = lab.run(f"connect {uri}", flags=["--ca", lab.authority])
     session.expect("0 failed .*name.*")
-    session.expect_status(1)
+    session.expect_status(TLS_FAILED)
 
 
 def checks_name_of_localhost(lab: Lab) -> None:
@@ -261,14 +272,14 @@ def fails_on_plain_server_for_wss(lab: Lab) -> None:
     uri = lab.python.uri("/echo").replace("ws://", "wss://")
     session = lab.run(f"connect {uri}", "show 0", flags=["--ca", lab.authority])
     session.expect("0 failed .+", "> Status: Failed")
-    session.expect_status(1)
+    session.expect_status(TLS_FAILED)
 
 
 def fails_on_tls_server_for_ws(lab: Lab) -> None:
     uri = lab.python.uri("/echo", "wss").replace("wss://", "ws://")
     session = lab.run(f"connect {uri}", "show 0")
     session.expect("0 failed .+", "> Status: Failed")
-    session.expect_status(1)
+    session.expect_status(NOT_OPENED)
 
 
 def fails_on_closed_port(lab: Lab) -> None:
@@ -280,13 +291,13 @@ def fails_on_closed_port(lab: Lab) -> None:
         "> Error/close reason: .*refused.*",
         "> Error sending message: Bad Connection.*",
     )
-    session.expect_status(1)
+    session.expect_status(NOT_CONNECTED)
 
 
 def fails_on_unknown_name(lab: Lab) -> None:
     session = lab.run("connect ws://no-such-host.invalid/", "show 0")
     session.expect("0 failed .+", "> Status: Failed", "> Remote Server: None Specified")
-    session.expect_status(1)
+    session.expect_status(NOT_CONNECTED)
 
 
 def tells_of_dropped_connection(lab: Lab) -> None:
@@ -298,7 +309,7 @@ def tells_of_dropped_connection(lab: Lab) -> None:
             "> Status: Closed",
             r"> Error/close reason: close code: 1006 \(Abnormal close\).*",
         )
-        session.expect_status(0)
+        session.expect_status(DROPPED)
 
 
 def shows_empty_close(lab: Lab) -> None:
@@ -441,7 +452,7 @@ def fails_to_open(lab: Lab, path: str, cause: str, remote_server: str) -> None:
     if "Apache" in remote_server:
         session.expect(r"> Error/close reason: Invalid HTTP status\..*")
     expect_cause(session, uri, cause)
-    session.expect_status(1)
+    session.expect_status(NOT_OPENED)
 
 
 def expect_cause(session: Session, uri: str, cause: str) -> None:

@@ -12,6 +12,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+import option_sessions
 import pipe_sessions
 import pty_sessions
 from lab import Tally, open_lab
@@ -24,7 +25,7 @@ def main() -> int:
     tally = Tally()
     lab, close = open_lab(arguments.program.resolve(), arguments.server_mjs)
     try:
-        for check in chain(pipe_sessions.checks(lab), pty_sessions.checks(lab)):
+        for check in chain(pipe_sessions.checks(lab), option_sessions.checks(lab), pty_sessions.checks(lab)):
             if arguments.only in check.name:
                 tally.run(check)
     finally:

@@ -8,13 +8,15 @@ what the server saw of the program under test. The servers end when standard inp
 
 import asyncio
 import hashlib
+import http
 import json
 import ssl
 import sys
 from pathlib import Path
 
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, basic_auth, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 # The names that the servers of the seed's two runs gave themselves.
 SERVER_HEADERS = {"ws": "WebSocket++/0.3.0-alpha4", "kaazing": "Kaazing Gateway"}
@@ -62,8 +64,18 @@ async def send_ping(connection: ServerConnection) -> None:
     await connection.wait_closed()
 
 
+async def tell_headers(connection: ServerConnection) -> None:
+    """The headers of the request as they came, in one message."""
+    lines = [f"{name}: {value}" for name, value in connection.request.headers.raw_items()]
+    await connection.send("\n".join(lines))
+    await connection.wait_closed()
+
+
 BEHAVIOURS = {
     "/echo": echo,
+    "/headers": tell_headers,
+    "/basic": echo,
+    "/own-pages-only": echo,
     "/close4001": close_with_4001,
     "/binary": send_binary,
     "/fragments": send_fragments,
@@ -83,6 +95,23 @@ async def handle(connection: ServerConnection) -> None:
     report("closed", connection, code=connection.close_code, reason=connection.close_reason)
 
 
+demand_password = basic_auth(realm="the hold", credentials=("anna", "s3cret:x"))
+
+
+async def decide(connection: ServerConnection, request: Request) -> Response | None:
+    """What a path demands before it lets anybody in."""
+    path = request.path.partition("?")[0]
+    if path == "/basic":
+        return await demand_password(connection, request)
+    if path == "/own-pages-only" and request.headers.get("Origin") != "https://app.example.com":
+        return connection.respond(http.HTTPStatus.FORBIDDEN, "another site's page")
+    if path == "/moved":
+        answer = connection.respond(http.HTTPStatus.MOVED_PERMANENTLY, "elsewhere")
+        answer.headers["Location"] = "/headers"
+        return answer
+    return None
+
+
 def choose_subprotocol(_connection: ServerConnection, offered: list[str]) -> str | None:
     return "chat" if "chat" in offered else None
 
@@ -95,7 +124,9 @@ def tls(folder: Path, name: str) -> ssl.SSLContext:
 
 async def listen(host: str = "127.0.0.1", **options: object) -> int:
     """Starts one server on a free port and returns the port."""
-    server = await serve(handle, host, 0, select_subprotocol=choose_subprotocol, max_size=None, **options)
+    server = await serve(
+        handle, host, 0, select_subprotocol=choose_subprotocol, process_request=decide, max_size=None, **options
+    )
     return server.sockets[0].getsockname()[1]
 
 
