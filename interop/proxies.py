@@ -7,22 +7,21 @@ microsocks, dante-server), each started on a free local port with a configuratio
 them are echo servers of Python's `websockets`. The exit status is 1 if a check failed.
 """
 
-import argparse
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from certs import make_certificates
-from lab import PATIENCE, Check, Server, Tally
+from command import run_checks
+from lab import PATIENCE, Check, Server
 from relay import Relay
 
 USER, PASSWORD = "ann", "s3:cr@t/%"
@@ -356,39 +355,24 @@ def no_proxy_there(harbour: Harbour) -> None:
 
 
 def main() -> int:
-    # A time limit from outside ends the run like a failure, so that nothing stays behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    arguments = parse_arguments()
-    tally = Tally()
-    with ExitStack() as stack:
-        # Proxies that were started by root read their files as somebody else, who must get there.
-        holder = tempfile.TemporaryDirectory(prefix="bowsprit-proxies-", dir="/tmp", ignore_cleanup_errors=True)
-        folder = Path(stack.enter_context(holder))
-        folder.chmod(0o777)
-        make_certificates(folder)
-        servers = Server(sys.executable, Path(__file__).parent / "servers.py", folder)
-        stack.callback(servers.stop)
-        forbidden = servers.ports.pop("kaazing")
-        # An address where nobody listens: the socket has it and does nothing with it.
-        reserved = stack.enter_context(socket.socket())
-        reserved.bind(("127.0.0.1", 0))
-        dead = reserved.getsockname()[1]
-        proxies = start_proxies(folder, [*servers.ports.values(), dead], forbidden, stack)
-        if arguments.tally:
-            stack.callback(lambda: arguments.tally.write_text(f"{tally.passed} {tally.failed}\n"))
-        for check in checks(Harbour(arguments.program, folder, servers, dead, forbidden, proxies)):
-            if arguments.only in check.name:
-                tally.run(check)
-    print(f"proxies: {tally.passed} of {tally.passed + tally.failed} checks passed")
-    return 0 if tally.passed and not tally.failed else 1
+    return run_checks("proxies", prepare)
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Takes the library through real proxies.")
-    parser.add_argument("program", type=Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--tally", type=Path)
-    return parser.parse_args()
+def prepare(program: Path, stack: ExitStack) -> Iterable[Check]:
+    # Proxies that were started by root read their files as somebody else, who must get there.
+    holder = tempfile.TemporaryDirectory(prefix="bowsprit-proxies-", dir="/tmp", ignore_cleanup_errors=True)
+    folder = Path(stack.enter_context(holder))
+    folder.chmod(0o777)
+    make_certificates(folder)
+    servers = Server(sys.executable, Path(__file__).parent / "servers.py", folder)
+    stack.callback(servers.stop)
+    forbidden = servers.ports.pop("kaazing")
+    # An address where nobody listens: the socket has it and does nothing with it.
+    reserved = stack.enter_context(socket.socket())
+    reserved.bind(("127.0.0.1", 0))
+    dead = reserved.getsockname()[1]
+    proxies = start_proxies(folder, [*servers.ports.values(), dead], forbidden, stack)
+    return checks(Harbour(program, folder, servers, dead, forbidden, proxies))
 
 
 if __name__ == "__main__":

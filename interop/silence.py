@@ -9,12 +9,10 @@ the second, are in the library's own tests, under a clock that stands still. The
 check failed.
 """
 
-import argparse
 import base64
 import hashlib
 import os
 import re
-import signal
 import socket
 import struct
 import subprocess
@@ -22,13 +20,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from certs import make_certificates
-from lab import Check, Tally
+from command import run_checks
+from lab import Check
 
 # Far longer than anything here takes, since a busy machine must not fail a check.
 PATIENCE = 60.0
@@ -260,28 +259,13 @@ def checks(program: Path, folder: Path) -> Iterator[Check]:
 
 
 def main() -> int:
-    # A time limit from outside ends the run like a failure, so that nothing stays behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    arguments = parse_arguments()
-    tally = Tally()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bowsprit-silence-")))
-        make_certificates(folder)
-        if arguments.tally:
-            stack.callback(lambda: arguments.tally.write_text(f"{tally.passed} {tally.failed}\n"))
-        for check in checks(arguments.program, folder):
-            if arguments.only in check.name:
-                tally.run(check)
-    print(f"silent peers: {tally.passed} of {tally.passed + tally.failed} checks passed")
-    return 0 if tally.passed and not tally.failed else 1
+    return run_checks("silent peers", prepare)
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Runs the library against silent peers.")
-    parser.add_argument("program", type=Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--tally", type=Path)
-    return parser.parse_args()
+def prepare(program: Path, stack: ExitStack) -> Iterable[Check]:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bowsprit-silence-")))
+    make_certificates(folder)
+    return checks(program, folder)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ use std::{
 };
 
 use bowsprit::{
-    Client, Closed, Config, Context as Cx, Handle, Handler, Handlers, Message, MessageRef, Pong,
-    Server, ServerBuilder, WebSocket, accept,
+    Client, Closed, Config, ConnectError, Context as Cx, Handle, Handler, Handlers, Message,
+    MessageRef, Pong, Server, ServerBuilder, WebSocket, accept,
     proto::handshake::{Accept, ServerHandshake},
 };
 use tokio::{
@@ -22,7 +22,7 @@ use tokio::{
     runtime,
     sync::mpsc,
     task::JoinHandle,
-    time::timeout,
+    time::{advance, pause, timeout},
 };
 
 /// What comes back from `future`, which must not take for ever.
@@ -64,6 +64,20 @@ pub(crate) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Why this attempt to connect fails when its peer says no more, within the ten seconds of `timeouts.open`.
+pub(crate) async fn times_out(
+    attempt: JoinHandle<Result<WebSocket, ConnectError>>,
+) -> ConnectError {
+    settle().await;
+    pause();
+    // On a busy machine some of the ten seconds are over by now.
+    advance(Duration::from_secs(2)).await;
+    settle().await;
+    assert!(!attempt.is_finished());
+    advance(Duration::from_secs(8)).await;
+    attempt.await.expect("no panic").expect_err("silence")
 }
 
 /// A client and a server, joined in memory.
