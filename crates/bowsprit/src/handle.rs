@@ -55,7 +55,7 @@ impl fmt::Display for ConnectionId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum State {
-    /// The opening handshake is not done.
+    /// The opening handshake is not done, or is to be done again.
     Connecting,
     /// Messages go both ways.
     Open,

@@ -218,7 +218,14 @@ pub struct Hub {
     members: Arc<Members>,
 }
 
-type Members = RwLock<HashMap<ConnectionId, Handle>>;
+type Members = RwLock<HashMap<ConnectionId, Member>>;
+
+#[derive(Debug)]
+struct Member {
+    handle: Handle,
+    /// How many of its [`Membership`]s are left.
+    places: usize,
+}
 
 /// A place in a [`Hub`], given up when dropped.
 ///
@@ -247,10 +254,16 @@ impl Hub {
         Self::default()
     }
 
-    /// Adds a connection. One that joins twice is in once, and leaves with either place.
+    /// Adds a connection. One that joins twice is in once, and leaves with the last of its places.
     pub fn join(&self, handle: &Handle) -> Membership {
         let id = handle.id();
-        write(&self.members).insert(id, handle.clone());
+        let mut members = write(&self.members);
+        let member = members.entry(id).or_insert_with(|| Member {
+            handle: handle.clone(),
+            places: 0,
+        });
+        member.places += 1;
+        drop(members);
         Membership {
             members: self.members.clone(),
             id,
@@ -259,7 +272,7 @@ impl Hub {
 
     /// Queues one message for every member, as [`broadcast`] does.
     pub fn broadcast(&self, message: impl Into<Prepared>, slow: SlowReader) -> Delivery {
-        let queued = queue_for_all(read(&self.members).values(), &message.into());
+        let queued = queue_for_all(handles_of(&read(&self.members)), &message.into());
         queued.finish(slow)
     }
 
@@ -272,7 +285,7 @@ impl Hub {
     ) -> Delivery {
         let is_other = |handle: &&Handle| handle.id() != except;
         let queued = queue_for_all(
-            read(&self.members).values().filter(is_other),
+            handles_of(&read(&self.members)).filter(is_other),
             &message.into(),
         );
         queued.finish(slow)
@@ -322,7 +335,7 @@ impl Hub {
 
     /// The members, in no order.
     pub fn handles(&self) -> Vec<Handle> {
-        read(&self.members).values().cloned().collect()
+        handles_of(&read(&self.members)).cloned().collect()
     }
 
     /// The number of members.
@@ -338,14 +351,25 @@ impl Hub {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        write(&self.members).remove(&self.id);
+        let mut members = write(&self.members);
+        let Some(member) = members.get_mut(&self.id) else {
+            return;
+        };
+        member.places -= 1;
+        if member.places == 0 {
+            members.remove(&self.id);
+        }
     }
 }
 
-fn read(members: &Members) -> RwLockReadGuard<'_, HashMap<ConnectionId, Handle>> {
+fn handles_of(members: &HashMap<ConnectionId, Member>) -> impl Iterator<Item = &Handle> {
+    members.values().map(|member| &member.handle)
+}
+
+fn read(members: &Members) -> RwLockReadGuard<'_, HashMap<ConnectionId, Member>> {
     members.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write(members: &Members) -> RwLockWriteGuard<'_, HashMap<ConnectionId, Handle>> {
+fn write(members: &Members) -> RwLockWriteGuard<'_, HashMap<ConnectionId, Member>> {
     members.write().unwrap_or_else(PoisonError::into_inner)
 }

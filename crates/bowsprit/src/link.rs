@@ -134,10 +134,12 @@ impl Link {
     /// From open to closing, with the order to do so; false if the connection was in another state.
     pub(crate) fn push_close(&self, frame: CloseFrame) -> bool {
         let mut inbox = self.inbox();
-        if !self.begin_closing() {
+        let began = self.begin_closing();
+        // Refused where the closing has begun, which is as good only if no other connection follows.
+        inbox.close_asked |= began || self.state() == State::Closing;
+        if !began {
             return false;
         }
-        inbox.close_asked = true;
         let task = self.enqueue(&mut inbox, Order::Close(frame));
         drop(inbox);
         wake(task);

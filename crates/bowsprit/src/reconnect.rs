@@ -77,9 +77,8 @@ impl Reconnect {
 
     /// The delay before the try of this number, the first being 1.
     fn delay(&self, number: u32, retry_after: Option<Duration>) -> Duration {
-        let doubled = 2_u32.checked_pow(number.saturating_sub(1));
-        let longest = doubled.and_then(|times| self.first.checked_mul(times));
-        let longest = longest.unwrap_or(self.max).min(self.max);
+        let times = 2_u32.saturating_pow(number.saturating_sub(1));
+        let longest = self.first.saturating_mul(times).min(self.max);
         // What is not a number counts as 0.
         let jitter = if self.jitter > 0.0 {
             self.jitter.min(1.0)
@@ -88,7 +87,8 @@ impl Reconnect {
         };
         let share = 1.0 - jitter * rand::rng().random::<f64>();
         let asked = retry_after.unwrap_or_default().min(self.max);
-        longest.mul_f64(share).max(asked)
+        let shortened = Duration::try_from_secs_f64(longest.as_secs_f64() * share);
+        shortened.unwrap_or(longest).max(asked)
     }
 }
 
@@ -234,6 +234,15 @@ mod tests {
         let millis = |number| policy.delay(number, None).as_millis();
         assert_eq!([1, 2, 3, 6].map(millis), [500, 1_000, 2_000, 16_000]);
         assert_eq!([7, 32, 33, u32::MAX].map(millis), [30_000; 4]);
+    }
+
+    #[test]
+    fn a_delay_of_nothing_stays_so_and_one_without_end_does_not_panic() {
+        let mut policy = exact();
+        policy.first = Duration::ZERO;
+        assert_eq!(policy.delay(33, None), Duration::ZERO);
+        (policy.first, policy.max) = (Duration::MAX, Duration::MAX);
+        assert_eq!(policy.delay(1, None), Duration::MAX);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Session<S, H> {
     /// and how this one ended.
     pub(crate) fn into_parts(mut self) -> (Option<H>, Option<Member>, Closed) {
         let closed = self.driver.core.end();
-        let member = self.driver.core.take_member();
+        let member = self.driver.core.hand_over();
         ((!self.has_panicked).then_some(self.handler), member, closed)
     }
 

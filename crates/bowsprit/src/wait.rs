@@ -1,6 +1,17 @@
 //! Waiting for something that others change.
 
-use tokio::sync::Notify;
+use std::time::Duration;
+
+use tokio::{sync::Notify, time::Instant};
+
+/// Thirty years: a wait beyond the clock's range.
+const ENDLESS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// When a wait that begins now is over.
+pub(crate) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or_else(|| now + ENDLESS)
+}
 
 /// Waits until `ready` gives an answer, asking again whenever `changed` is rung.
 pub(crate) async fn wait_for<T>(changed: &Notify, mut ready: impl FnMut() -> Option<T>) -> T {

@@ -23,14 +23,18 @@ impl Bucket {
         }
     }
 
-    /// What was left stays up to the burst; what the time since the last read is worth comes on top. So
-    /// messages that waited for this read are not held against the peer.
-    pub(super) fn fill(&mut self, now: Timestamp) {
+    /// What was left stays, up to the burst if the peer had nothing more to be read; what the time since the
+    /// last read is worth comes on top. So messages that waited are not held against the peer, in however
+    /// many reads they come.
+    pub(super) fn fill(&mut self, now: Timestamp, more_waited: bool) {
         let before = self.at.replace(now).unwrap_or(now);
         let waited = now.0.saturating_sub(before.0).as_nanos();
         let earned = waited.saturating_mul(self.rate.per_second.into());
         let earned = u64::try_from(earned).unwrap_or(u64::MAX);
-        self.left = self.left.min(burst(self.rate)).saturating_add(earned);
+        if !more_waited {
+            self.left = self.left.min(burst(self.rate));
+        }
+        self.left = self.left.saturating_add(earned);
     }
 
     /// Whether another message may come.

@@ -1,6 +1,6 @@
 //! Who a client says that it is: passwords, tokens and cookies in its request.
 
-use alloc::{borrow::ToOwned, format, string::String};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -74,10 +74,9 @@ impl Request {
             return Err(InvalidRequest::Cookie(name.to_owned()));
         }
         let cookie = format!("{name}={value}");
-        let all = match self.headers.first(COOKIE) {
-            Some(before) => format!("{before}; {cookie}"),
-            None => cookie,
-        };
+        // `header` may have added several lines.
+        let before: Vec<&str> = self.headers.all(COOKIE).collect();
+        let all = [&before[..], &[&cookie]].concat().join("; ");
         self.headers.replace(COOKIE, &all);
         Ok(self)
     }

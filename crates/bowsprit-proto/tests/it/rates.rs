@@ -98,11 +98,11 @@ fn takes_a_steady_stream_at_the_rate_for_ever() {
         let mut connection = limited(role);
         let message = frame(peer_of(role), 0x81, b"x");
         for now in (0..100_000).step_by(100) {
-            connection.tell_time(at(now));
+            connection.tell_time(at(now), false);
             assert_eq!(feed(&mut connection, &message), [text("x")], "{now}");
         }
         // The burst is still there.
-        connection.tell_time(at(100_000));
+        connection.tell_time(at(100_000), false);
         assert_eq!(feed(&mut connection, &message.repeat(5)).len(), 5);
         assert_eq!(connection.state(), State::Open);
         assert_eq!(feed(&mut connection, &message), [TOO_MANY]);
@@ -115,7 +115,7 @@ fn a_stream_that_is_a_little_too_fast_ends() {
         let mut connection = limited(role);
         let message = frame(peer_of(role), 0x81, b"x");
         let ended = (0..10_000).step_by(90).find(|now| {
-            connection.tell_time(at(*now));
+            connection.tell_time(at(*now), false);
             feed(&mut connection, &message) == [TOO_MANY]
         });
         let ended = ended.expect("an end");
@@ -128,14 +128,14 @@ fn what_waited_while_nobody_read_is_not_held_against_the_peer() {
     for role in ROLES {
         let mut connection = limited(role);
         let message = frame(peer_of(role), 0x81, b"x");
-        connection.tell_time(at(0));
+        connection.tell_time(at(0), false);
         feed(&mut connection, &message);
         // A minute's worth of them lies in one read.
-        connection.tell_time(at(60_000));
+        connection.tell_time(at(60_000), false);
         let seen = feed(&mut connection, &message.repeat(604));
         assert_eq!(seen, vec![text("x"); 604]);
         // What was not used is no more than the burst a moment later.
-        connection.tell_time(at(60_000));
+        connection.tell_time(at(60_000), false);
         assert_eq!(feed(&mut connection, &message), [TOO_MANY]);
     }
 }
@@ -146,7 +146,7 @@ fn what_was_not_used_is_kept_up_to_the_burst() {
         let mut connection = limited(role);
         let message = frame(peer_of(role), 0x81, b"x");
         for now in [0, 60_000, 60_000] {
-            connection.tell_time(at(now));
+            connection.tell_time(at(now), false);
         }
         let seen = feed(&mut connection, &message.repeat(6));
         assert_eq!(seen.last(), Some(&TOO_MANY), "{} came", seen.len());
@@ -161,9 +161,9 @@ fn takes_rates_at_the_ends_of_their_range() {
             let mut connection = open_with(role, |config| {
                 config.limits.rate = Some(Rate { per_second, burst });
             });
-            connection.tell_time(Timestamp(Duration::ZERO));
-            connection.tell_time(Timestamp(Duration::MAX));
-            connection.tell_time(Timestamp(Duration::ZERO));
+            connection.tell_time(Timestamp(Duration::ZERO), false);
+            connection.tell_time(Timestamp(Duration::MAX), false);
+            connection.tell_time(Timestamp(Duration::ZERO), false);
             let seen = feed(&mut connection, &message.repeat(1000));
             let taken = seen.iter().filter(|seen| **seen == text("x")).count();
             assert_eq!(taken, most, "{per_second} {burst}");
@@ -175,7 +175,7 @@ fn takes_rates_at_the_ends_of_their_range() {
 fn without_a_rate_nothing_is_counted() {
     for role in ROLES {
         let mut connection = open(role);
-        connection.tell_time(at(0));
+        connection.tell_time(at(0), false);
         let wire = frame(peer_of(role), 0x81, b"x").repeat(10_000);
         assert_eq!(feed(&mut connection, &wire).len(), 10_000);
     }

@@ -1,6 +1,7 @@
 //! What a connection is without its transport: the protocol, its handles, its place in the endpoint.
 
 use std::{
+    mem,
     sync::{Arc, atomic::Ordering},
     task::Waker,
     time::Duration,
@@ -39,6 +40,8 @@ pub(crate) struct Core {
     task: Option<Waker>,
     /// Orders are left in the link for want of room.
     pub(super) orders_wait: bool,
+    /// Nothing was left to be read when last looked.
+    pub(super) has_caught_up: bool,
     has_ended: bool,
     onlookers: Option<Box<Onlookers>>,
 }
@@ -82,7 +85,7 @@ impl Core {
     ) -> Self {
         let meter = Meter::open(connection.role());
         // What the peer sends before anybody reads is not too much of it.
-        connection.tell_time(Timestamp(Duration::ZERO));
+        connection.tell_time(Timestamp(Duration::ZERO), false);
         Self {
             connection,
             start: Instant::now(),
@@ -91,6 +94,7 @@ impl Core {
             member,
             task: None,
             orders_wait: false,
+            has_caught_up: false,
             has_ended: false,
             onlookers: Onlookers::of(id),
         }
@@ -143,7 +147,8 @@ impl Core {
     /// Before what was read is looked at. Reads the clock where the rate of messages is limited only.
     pub(super) fn note_read(&mut self) {
         if self.connection.config().limits.rate.is_some() {
-            self.connection.tell_time(self.now());
+            let more_waited = !mem::take(&mut self.has_caught_up);
+            self.connection.tell_time(self.now(), more_waited);
         }
     }
 
@@ -233,7 +238,9 @@ impl Core {
         self.orders_wait = false;
         link.take_orders(closes, |order| {
             let queued = connection.queued_bytes();
-            let has_room = closes || queued <= ORDER_ROOM;
+            let is_control = matches!(order, Order::Ping(_) | Order::Close(_));
+            let has_room =
+                (closes || queued <= ORDER_ROOM) && (is_control || !connection.is_inside_message());
             let taken = has_room && give_order(teller, start, connection, order);
             self.orders_wait = !taken;
             if let (true, Some(onlookers)) = (taken, &mut self.onlookers)
@@ -330,7 +337,8 @@ impl Core {
             // A handle may be ahead: its close is still an order.
             match self.connection.state() {
                 Phase::Open => {}
-                Phase::Ended if self.unwritten().is_some() => link.set_state(State::Connecting),
+                // Whether another connection follows is not settled yet.
+                Phase::Ended if self.unwritten().is_some() => link.set_state(State::Closing),
                 phase => link.set_state(seen_by_handles(phase)),
             }
         }
@@ -371,8 +379,10 @@ impl Core {
         self.onlookers.as_ref()?.unwritten.as_ref()
     }
 
-    /// Its place in the endpoint, for the connection that follows.
-    pub(crate) fn take_member(&mut self) -> Option<Member> {
+    /// Lets go of the link, whose end is no longer this connection's to tell, and of the place in the
+    /// endpoint: both are for the connection that follows.
+    pub(crate) fn hand_over(&mut self) -> Option<Member> {
+        self.link = None;
         self.member.take()
     }
 }
@@ -426,7 +436,11 @@ fn give_order(
 
 impl Drop for Core {
     fn drop(&mut self) {
-        // A handler that panicked and a WebSocket that was dropped end the connection, too.
+        // A handler that panicked and a WebSocket that was dropped end the connection, too. What was not
+        // handed over has nothing that follows it.
+        if let Some(onlookers) = &mut self.onlookers {
+            onlookers.unwritten = None;
+        }
         self.end();
     }
 }

@@ -139,7 +139,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let missing = self.core.connection.missing_bytes();
         scratch::with_read_buffer(missing, |buffer| {
             let mut filled = ReadBuf::new(buffer);
-            let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut filled));
+            let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, &mut filled) else {
+                self.core.has_caught_up = true;
+                return Poll::Pending;
+            };
             let len = filled.filled().len();
             match read {
                 Ok(()) if len > 0 => {

@@ -34,8 +34,11 @@ impl Attempt {
         let has_handle = Arc::strong_count(link) > 1;
         let kept = has_handle.then(|| link.clone());
         let ws = WebSocket::new(opened, link.id, kept, Some(member));
-        // Also where no handle is left: dropping the attempt must not end the connection.
-        link.set_state(State::Open);
+        if !has_handle {
+            // Dropping the attempt must not end the connection. With a handle it is open already, and
+            // that handle may have begun to close it.
+            link.set_state(State::Open);
+        }
         ws
     }
 

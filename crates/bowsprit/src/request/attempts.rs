@@ -6,7 +6,7 @@ use bowsprit_proto::handshake::Request;
 use tokio::time::{Instant, sleep_until};
 
 use super::ConnectRequest;
-use crate::{Client, ConnectError, Defaults, WebSocket, reconnect::Row};
+use crate::{Client, ConnectError, Defaults, WebSocket, reconnect::Row, wait::after};
 
 impl ConnectRequest {
     /// Opens the connection as often as it is asked for, with the delays of
@@ -36,7 +36,9 @@ impl ConnectRequest {
 /// loop {
 ///     // An error is what another try cannot mend, or the last of the policy's tries.
 ///     let mut ws = attempts.next().await?;
-///     ws.send("subscribe").await?;
+///     if ws.send("subscribe").await.is_err() {
+///         continue;
+///     }
 ///     while let Ok(Some(message)) = ws.recv().await {
 ///         println!("<< {message:?}");
 ///     }
@@ -69,16 +71,17 @@ impl Attempts {
     /// The try is given up; the next call waits for what is left of the same delay.
     pub async fn next(&mut self) -> Result<WebSocket, ConnectError> {
         if !self.is_first && self.due.is_none() {
-            self.due = Instant::now().checked_add(self.row.delay_after_end());
+            self.due = Some(after(self.row.delay_after_end()));
         }
-        self.is_first = false;
         loop {
             if let Some(due) = self.due {
                 sleep_until(due).await;
             }
             let (request, settings) = (self.request.clone(), self.settings.clone());
             let attempt = ConnectRequest::new(self.client.clone(), request, settings);
-            let error = match attempt.connect().await {
+            let outcome = attempt.connect().await;
+            self.is_first = false;
+            let error = match outcome {
                 Ok(ws) => {
                     self.row.opened();
                     self.due = None;
@@ -91,7 +94,7 @@ impl Attempts {
                 self.due = None;
                 return Err(error);
             };
-            self.due = Instant::now().checked_add(retry.delay);
+            self.due = Some(after(retry.delay));
         }
     }
 }

@@ -11,7 +11,8 @@ use super::{
     attempt::{cancelable, fail},
 };
 use crate::{
-    ConnectError, Handle, Handler, InvalidRequest, Stream, Upgrading, WebSocket, http_types, log,
+    ConnectError, Handle, Handler, InvalidRequest, State, Stream, Upgrading, WebSocket, http_types,
+    log,
     open::{Opened, open, open_on},
     reconnect::Row,
     roster::Member,
@@ -166,10 +167,12 @@ impl ConnectRequest {
                     let (Some(mut own), Some(place)) = (own, place) else {
                         return link.end(closed);
                     };
-                    let retry = row.as_mut().filter(|_| !link.is_to_end());
+                    let ends = link.is_to_end() || place.shutdown_code().is_some();
+                    let retry = row.as_mut().filter(|_| !ends);
                     let Some(retry) = retry.and_then(|row| row.after_end(&closed)) else {
                         return link.end(closed);
                     };
+                    link.set_state(State::Connecting);
                     own.on_retry(&handle, &retry);
                     (handler, member) = (own, place);
                     retry.delay

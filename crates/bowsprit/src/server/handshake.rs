@@ -29,13 +29,11 @@ use super::{
 };
 use crate::{
     AcceptError, ConnectionInfo, Refused, TlsInfo, log, open::Opened, scratch::with_read_buffer,
+    wait::after,
 };
 
 /// How long a refused client may go on sending before its connection is closed under it.
 const REFUSED_LINGER: Duration = Duration::from_millis(500);
-
-/// Thirty years: a wait beyond the clock's range.
-const ENDLESS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// When a client that came at a bad time may ask again, in seconds.
 const RETRY_AFTER: &str = "5";
@@ -80,9 +78,7 @@ pub(super) struct Answered {
 
 /// When an opening handshake that begins now has to be done.
 pub(super) fn open_by(config: &Config) -> Instant {
-    let now = Instant::now();
-    now.checked_add(config.timeouts.open)
-        .unwrap_or_else(|| now + ENDLESS)
+    after(config.timeouts.open)
 }
 
 impl Visit<'_> {

@@ -11,7 +11,10 @@ use bowsprit::{
     Cause, Client, CloseCode, CloseError, Config, Error, Handle, Handlers, Message, Pong,
     SendError, Server, Stage, State,
 };
-use tokio::io::AsyncWriteExt as _;
+use tokio::{
+    io::{AsyncWriteExt as _, duplex},
+    runtime,
+};
 
 use super::support::{
     CLOSE, Happened, PING, PONG, Running, TEXT, answer, closing, drain, echo, echo_on_a_thread,
@@ -544,4 +547,37 @@ async fn terminating_ends_what_the_owner_waits_for() {
     assert_eq!(end, Err(Error::Ended(Cause::Aborted)));
     assert_eq!(within(server.recv()).await, Err(Error::Ended(Cause::Eof)));
     assert_eq!(handle.state(), State::Closed);
+}
+
+#[test]
+fn a_handle_that_closes_as_soon_as_it_can_does_not_see_the_connection_open_again() {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let mut undone = 0;
+    for _ in 0..3000 {
+        let request = Client::new().request("ws://in.memory/").expect("a URI");
+        let handle = request.handle();
+        let closer = thread::spawn(move || {
+            while handle.close(CloseCode::NORMAL, "").is_err() {
+                std::hint::spin_loop();
+            }
+            for _ in 0..2000 {
+                if handle.state() == State::Open {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            false
+        });
+        let client = runtime.block_on(async {
+            let (near, far) = duplex(64 * 1024);
+            let (client, far) = tokio::join!(request.connect_on(near), answer(far));
+            (client.expect("a client"), far)
+        });
+        undone += usize::from(closer.join().expect("no panic"));
+        drop(client);
+    }
+    assert_eq!(undone, 0);
 }

@@ -177,3 +177,17 @@ async fn the_peers_headers_can_be_listed() {
     assert_eq!(server.info().header_map()["host"], "in.memory");
     assert!(client.info().header_map().contains_key("server"));
 }
+
+#[test]
+fn cookies_of_several_lines_are_all_kept() {
+    let wanted = http::Request::get("ws://a/")
+        .header("cookie", "a=1")
+        .header("cookie", "b=2")
+        .body(())
+        .expect("a request");
+    let request = Client::new().request_from(&wanted).expect("a request");
+    let request = request.cookie("c", "3").expect("a cookie");
+    let (request, _upgrading) = request.into_http().expect("a request");
+    let cookies: Vec<_> = request.headers().get_all("cookie").iter().collect();
+    assert_eq!(cookies, ["a=1; b=2; c=3"]);
+}

@@ -14,7 +14,7 @@ use tracing::{
     subscriber::DefaultGuard,
 };
 
-use super::support::{Echo, log, run, within};
+use super::support::{Echo, answer, log, run, within};
 
 /// Keeps each event as `target: field=value ...`.
 #[derive(Clone, Default)]
@@ -312,4 +312,23 @@ async fn payloads_alone_can_be_listened_to() {
     client.send("hello").await.expect("a write");
     channels.expect("bowsprit::access::message_payload", "excerpt=hello");
     assert_eq!(channels.count("bowsprit::"), 1);
+}
+
+#[tokio::test]
+async fn a_message_of_a_handle_that_waits_for_a_fragmented_one_is_logged_once() {
+    let channels = Channels::only("bowsprit::access::message_header");
+    let _guard = channels.listen();
+    let (near, far) = duplex(64 * 1024);
+    let request = Client::new().request("ws://in.memory/").expect("a URI");
+    let (client, _far) = tokio::join!(request.connect_on(near), answer(far));
+    let mut client = client.expect("a client");
+    let handle = client.handle();
+    client.send_fragment("one", false).await.expect("open");
+    handle.send("between").expect("open");
+    for _ in 0..5 {
+        client.send_fragment("more", false).await.expect("open");
+    }
+    client.send_fragment("end", true).await.expect("open");
+    client.flush().await.expect("open");
+    assert_eq!(channels.count("len=7"), 1);
 }

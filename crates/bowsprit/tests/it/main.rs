@@ -19,6 +19,7 @@ mod pings;
 mod proxies;
 mod rates;
 mod reconnect;
+mod reconnect_ends;
 mod redirects;
 mod requests;
 mod server;

@@ -3,8 +3,8 @@
 use std::{convert::Infallible, future::pending, net::SocketAddr, time::Duration};
 
 use bowsprit::{
-    Accept, AcceptError, Client, CloseCode, ConnectError, Handler, Message, Response, Server,
-    State, Upgrade, WebSocket,
+    Accept, AcceptError, Client, CloseCode, ConnectError, Handler, Handlers, Message, Response,
+    Server, State, Upgrade, WebSocket,
     http::{self, Version},
     proto::handshake::HandshakeError,
 };
@@ -17,6 +17,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinHandle,
+    time::timeout,
 };
 
 use self::application::{serve, server};
@@ -558,4 +559,101 @@ fn upgraded_connections_move_between_threads() {
     fn movable<T: Send>() {}
     movable::<Upgrade>();
     movable::<WebSocket<TokioIo<Upgraded>>>();
+}
+
+#[tokio::test]
+async fn slots_of_upgrades_that_came_to_nothing_are_free_again() {
+    let server = Server::builder()
+        .max_connections(1)
+        .validate(|request| async move {
+            match request.path() {
+                "/panic" => panic!("on purpose"),
+                "/never" => pending().await,
+                _ => Ok(Accept::default()),
+            }
+        })
+        .build();
+    let request = |path: &str, key: &str| {
+        http::Request::get(path)
+            .header("host", "a")
+            .header("upgrade", "websocket")
+            .header("connection", "Upgrade")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", key)
+            .body(())
+            .expect("a request")
+    };
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    for _ in 0..3 {
+        drop(
+            server
+                .upgrade(&request("/", KEY), None)
+                .await
+                .expect("room"),
+        );
+        server
+            .upgrade(&request("/panic", KEY), None)
+            .await
+            .expect_err("no way in");
+        server
+            .upgrade(&request("/", "x"), None)
+            .await
+            .expect_err("no way in");
+        let never = request("/never", KEY);
+        timeout(Duration::from_millis(10), server.upgrade(&never, None))
+            .await
+            .expect_err("never");
+        let (_, upgrade) = server
+            .upgrade(&request("/", KEY), None)
+            .await
+            .expect("room");
+        let (near, far) = duplex(1024);
+        drop(far);
+        upgrade.serve_over(near, |_| Handlers::new()).await;
+    }
+    let cut = server
+        .shutdown(CloseCode::GOING_AWAY, Duration::from_secs(1))
+        .await;
+    assert_eq!(cut, 0);
+}
+
+#[tokio::test]
+async fn an_upgrade_that_is_dropped_at_any_moment_ends_its_handle_and_frees_its_place() {
+    let client = Client::new();
+    let server = Server::builder().build();
+    for moment in 0..5 {
+        let request = client.request("ws://a/").expect("a URI");
+        let handle = request.handle();
+        let (asked, upgrading) = request.into_http().expect("a request");
+        if moment > 0 {
+            let (answer, theirs) = server.upgrade(&asked, None).await.expect("welcome");
+            drop(theirs);
+            let upgrade = upgrading.check(&answer).expect("an upgrade");
+            let (near, far) = duplex(1024);
+            match moment {
+                1 => drop(upgrade),
+                2 => drop(upgrade.over(near)),
+                3 => drop(upgrade.serve_over(near, |_| Handlers::new())),
+                _ => {
+                    let serving = upgrade.serve_over(near, |_| Handlers::new());
+                    timeout(Duration::from_millis(10), serving)
+                        .await
+                        .expect_err("open");
+                }
+            }
+            drop(far);
+        } else {
+            drop(upgrading);
+        }
+        within(handle.closed()).await;
+        assert_eq!(handle.state(), State::Closed);
+    }
+    let cut = client
+        .shutdown(CloseCode::GOING_AWAY, Duration::from_secs(5))
+        .await;
+    assert_eq!(cut, 0);
+    let cut = server
+        .shutdown(CloseCode::GOING_AWAY, Duration::from_secs(5))
+        .await;
+    assert_eq!(cut, 0);
 }

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use bowsprit::{
-    Cause, CloseCode, Config, Error, Handlers, Initiator, Message, ProtocolError, Rate,
+    Cause, CloseCode, Config, Error, Handlers, Initiator, Message, ProtocolError, Rate, WebSocket,
+    accept,
 };
-use tokio::{io::AsyncWriteExt as _, sync::mpsc, time::sleep};
+use tokio::{
+    io::{AsyncWriteExt as _, DuplexStream, duplex},
+    sync::mpsc,
+    time::sleep,
+};
 
 use super::support::{
-    CLOSE, PING, PONG, TEXT, closing, handlers_of_bare, masked, read_frame, server_of_bare, settle,
-    within,
+    CLOSE, PING, PONG, TEXT, ask, closing, handlers_of_bare, masked, read_frame, server_of_bare,
+    settle, within,
 };
 
 /// Ten messages a second, five at once.
@@ -118,4 +123,46 @@ async fn a_peer_is_not_blamed_for_an_owner_that_was_elsewhere() {
         }
     }
     panic!("{taken} were taken");
+}
+
+/// A server that takes a hundred messages a second, and a peer with room for many on their way.
+async fn with_much_room() -> (WebSocket<DuplexStream>, DuplexStream) {
+    let mut config = Config::server();
+    config.limits.rate = Some(Rate {
+        per_second: 100,
+        burst: 5,
+    });
+    let (near, far) = duplex(1 << 20);
+    let (far, server) = tokio::join!(ask(far), accept(near, config));
+    (server.expect("a server"), far)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_is_not_blamed_for_a_backlog_that_takes_more_than_one_read() {
+    let (mut server, mut bare) = with_much_room().await;
+    let mut message = vec![0x82, 0x80 | 126, 2, 0, 0, 0, 0, 0];
+    message.extend([0; 512]);
+    for _ in 0..500 {
+        // A tenth of what it may send.
+        sleep(Duration::from_millis(100)).await;
+        bare.write_all(&message).await.expect("open");
+    }
+    for taken in 0..500 {
+        let received = server.recv().await;
+        assert!(received.is_ok(), "{received:?} after {taken}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_behind_a_long_silence_still_ends() {
+    let (mut server, mut bare) = with_much_room().await;
+    sleep(Duration::from_secs(1)).await;
+    let mut message = vec![0x82, 0x80 | 126, 2, 0, 0, 0, 0, 0];
+    message.extend([0; 512]);
+    bare.write_all(&message.repeat(1000)).await.expect("open");
+    let mut taken = 0;
+    while let Ok(Some(_)) = server.recv().await {
+        taken += 1;
+    }
+    assert_eq!(taken, 105);
 }

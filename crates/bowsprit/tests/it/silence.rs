@@ -424,3 +424,23 @@ async fn idleness_needs_no_handle_and_no_keepalive() {
     assert_eq!(start.elapsed(), 15 * SECOND);
     assert_eq!(closed.cause, Some(Cause::Timeout(Stage::Idle)));
 }
+
+/// Waits of nothing must not make a busy loop.
+#[tokio::test(start_paused = true)]
+async fn waits_of_nothing_end_and_do_not_spin() {
+    let mut config = Config::server();
+    config.timeouts.idle = Some(Duration::ZERO);
+    config.timeouts.write = Some(Duration::ZERO);
+    config.timeouts.close = Duration::ZERO;
+    let (near, far) = duplex(1024);
+    let (far, server) = tokio::join!(ask(far), accept(near, config));
+    let mut server = server.expect("a server");
+    let begun = Instant::now();
+    let end = within(server.recv()).await;
+    assert!(
+        begun.elapsed() <= Duration::from_millis(30),
+        "{:?} {end:?}",
+        begun.elapsed()
+    );
+    drop(far);
+}
