@@ -67,7 +67,10 @@ impl ConnectError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Dial(error) => error.is_retryable(),
-            Self::Tls(error) => error.kind() == TlsErrorKind::Io,
+            Self::Tls(error) => matches!(
+                error.kind(),
+                TlsErrorKind::Io | TlsErrorKind::Reset | TlsErrorKind::UnexpectedEnd
+            ),
             Self::Io(_) | Self::Timeout(_) => true,
             Self::Proxy(error) => error.kind().is_retryable(),
             Self::Handshake { error, .. } => match error {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use bowsprit_proto::Host;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::InvalidProxy;
 
@@ -48,7 +48,7 @@ impl Entry {
     fn parse(text: &str) -> Option<Self> {
         if text.contains('/') {
             let network = text.parse().ok()?;
-            return Some(Hosts::Network(network).on(None));
+            return Some(Hosts::Network(canonical(network)).on(None));
         }
         if let Ok(address) = text.parse::<Ipv6Addr>() {
             return Some(Hosts::Address(address.to_canonical()).on(None));
@@ -105,6 +105,18 @@ impl Hosts {
             }
             (Self::Below { .. }, _) => false,
         }
+    }
+}
+
+/// As [`address`], for the networks of such addresses.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else {
+        return network;
+    };
+    let prefix = v6.prefix_len().checked_sub(96);
+    match (v6.addr().to_ipv4_mapped(), prefix) {
+        (Some(v4), Some(prefix)) => Ipv4Net::new(v4, prefix).map_or(network, IpNet::V4),
+        _ => network,
     }
 }
 

@@ -62,7 +62,9 @@ impl Proxy {
     #[must_use]
     pub fn environment() -> Self {
         Self::from_lookup(|name| {
-            env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+            let value = env::var_os(name)?.into_string();
+            // What is no text can be no proxy either: this is refused wherever it stands.
+            Some(value.unwrap_or_else(|_| "\0".to_owned()))
         })
     }
 

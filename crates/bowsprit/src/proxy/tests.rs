@@ -421,3 +421,13 @@ fn a_whole_answer_is_a_tunnel_and_one_with_a_byte_more_or_less_is_none() {
         &[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0]
     ));
 }
+
+#[test]
+fn a_value_that_is_no_text_fails_its_connections() {
+    // What `environment` hands on in place of such a value.
+    for variable in ["ws_proxy", "no_proxy"] {
+        let proxy = environment(&[(variable, "\0"), ("http_proxy", "http://proxy.example")]);
+        let failed = way(&proxy, "ws://server.example/");
+        assert!(failed.contains(variable), "{failed}");
+    }
+}

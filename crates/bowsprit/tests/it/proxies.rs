@@ -784,3 +784,15 @@ async fn what_the_server_refuses_is_not_the_proxys_fault() {
     assert_eq!(head.status(), 407);
     within(proxy).await.expect("no panic");
 }
+
+#[tokio::test]
+async fn a_mapped_network_leads_past_the_proxy() {
+    let echo = echo().await;
+    for list in ["::ffff:127.0.0.1", "::ffff:127.0.0.0/104"] {
+        let proxy = Proxy::parse("http://127.0.0.1:1").expect("a proxy");
+        let proxy = proxy.bypass(list).expect("a list");
+        let request = Client::new().request(&echo.uri).expect("a URI");
+        let opened = within(request.proxy(proxy).connect()).await;
+        assert!(opened.is_ok(), "{list}: {:?}", opened.err());
+    }
+}

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bowsprit::{
     Client, CloseCode, Config, ConnectError, ConnectRequest, Handle, Handlers, Message, Reconnect,
-    SendError, State,
+    SendError, State, Tls,
 };
 use tokio::{
     io::AsyncWriteExt as _,
@@ -145,6 +145,28 @@ async fn what_would_be_the_same_the_next_time_is_final() {
     refuse(&listener, "403 Forbidden").await;
     told.all(&["fail server answered with HTTP 403 Forbidden"])
         .await;
+}
+
+#[tokio::test]
+async fn a_break_in_the_tls_handshake_is_as_passing_as_any_other() {
+    for scheme in ["ws", "wss"] {
+        for reads in [false, true] {
+            let (listener, uri) = listen().await;
+            tokio::spawn(async move {
+                let (tcp, _) = listener.accept().await.expect("a client");
+                tcp.readable().await.expect("the client's part");
+                if reads {
+                    // With bytes unread the system sends a reset.
+                    tcp.try_read(&mut [0; 16 * 1024]).expect("a read");
+                }
+            });
+            let request = Client::new().request(&uri.replace("ws:", &format!("{scheme}:")));
+            let tls = Tls::client().danger_accept_any_certificate();
+            let error = within(request.expect("a URI").tls(tls).connect()).await;
+            let error = error.expect_err("gone");
+            assert!(error.is_retryable(), "{scheme}, reads: {reads}: {error}");
+        }
+    }
 }
 
 #[tokio::test]
