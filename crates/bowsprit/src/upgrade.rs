@@ -13,7 +13,7 @@ use crate::{
     AcceptError, ConnectError, ConnectionId, ConnectionInfo, Handler, ResponseExt, WebSocket,
     http_types,
     open::{Opened, failed, masking_key},
-    request::Attempt,
+    request::Opening,
     roster::Member,
     session::Session,
 };
@@ -46,7 +46,7 @@ pub struct Upgrade {
     settings: Settings,
     member: Member,
     /// In a client, whose handle may have been asked for already.
-    attempt: Option<Attempt>,
+    opening: Option<Opening>,
 }
 
 /// A connection's settings as each of its faces needs them.
@@ -63,7 +63,7 @@ impl Upgrade {
         info: ConnectionInfo,
         settings: Settings,
         member: Member,
-        attempt: Option<Attempt>,
+        opening: Option<Opening>,
     ) -> Self {
         Self {
             id,
@@ -71,7 +71,7 @@ impl Upgrade {
             info,
             settings,
             member,
-            attempt,
+            opening,
         }
     }
 
@@ -89,10 +89,10 @@ impl Upgrade {
             opened,
             id,
             member,
-            attempt,
+            opening,
         } = self.into_parts(io, |settings| settings.for_messages);
-        match attempt {
-            Some(attempt) => attempt.open(opened, member),
+        match opening {
+            Some(opening) => opening.open(opened, member),
             None => WebSocket::new(opened, id, None, Some(member)),
         }
     }
@@ -111,11 +111,11 @@ impl Upgrade {
             opened,
             id,
             member,
-            attempt,
+            opening,
         } = self.into_parts(io, |settings| settings.for_handlers);
-        let link = attempt.as_ref().map(|attempt| attempt.link().clone());
+        let link = opening.as_ref().map(|opening| opening.link().clone());
         let (driver, info, early) = opened.into_driver(id, link, Some(member));
-        drop(attempt);
+        drop(opening);
         let handler = factory(&info);
         Session::new(driver, handler, info, early).await;
     }
@@ -136,7 +136,7 @@ impl Upgrade {
             opened,
             id: self.id,
             member: self.member,
-            attempt: self.attempt,
+            opening: self.opening,
         }
     }
 }
@@ -145,7 +145,7 @@ struct Parts<S> {
     opened: Opened<S>,
     id: ConnectionId,
     member: Member,
-    attempt: Option<Attempt>,
+    opening: Option<Opening>,
 }
 
 /// A client's opening handshake whose request is sent, and whose response is read, by an HTTP client of the
@@ -169,7 +169,7 @@ pub struct Upgrading {
     pub(crate) uri: String,
     pub(crate) settings: Settings,
     pub(crate) member: Member,
-    pub(crate) attempt: Attempt,
+    pub(crate) opening: Opening,
 }
 
 impl Upgrading {
@@ -186,19 +186,19 @@ impl Upgrading {
             (checked, _) => {
                 let error = checked.err().unwrap_or_else(|| self.handshake.eof());
                 let error = failed(error, &self.handshake, &[]);
-                self.attempt.fail(&error);
+                self.opening.fail(&error);
                 return Err(error);
             }
         };
         let headers = head.application_headers();
         let info = ConnectionInfo::new(Role::Client, self.uri, None, None, agreed.clone(), headers);
         Ok(Upgrade::new(
-            self.attempt.link().id,
+            self.opening.link().id,
             agreed,
             info,
             self.settings,
             self.member,
-            Some(self.attempt),
+            Some(self.opening),
         ))
     }
 }

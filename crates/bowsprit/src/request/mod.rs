@@ -1,7 +1,7 @@
 //! One connection before it is made.
 
-mod attempt;
 mod attempts;
+mod opening;
 mod start;
 
 use std::{fmt, sync::Arc};
@@ -14,7 +14,7 @@ use crate::{
 
 pub use attempts::Attempts;
 
-pub(crate) use attempt::Attempt;
+pub(crate) use opening::Opening;
 
 /// One connection before it is made: configure it, then let it go.
 ///
@@ -39,7 +39,7 @@ pub struct ConnectRequest {
     reconnect: Option<Reconnect>,
     /// Set in place of the handlers among them.
     handler: Option<Box<dyn Handler>>,
-    attempt: Attempt,
+    opening: Opening,
 }
 
 impl ConnectRequest {
@@ -50,13 +50,13 @@ impl ConnectRequest {
             settings,
             reconnect: None,
             handler: None,
-            attempt: Attempt::new(),
+            opening: Opening::new(),
         }
     }
 
     /// A handle to the connection that will be made, usable at once.
     pub fn handle(&self) -> Handle {
-        Handle::new(self.attempt.link().clone(), self.settings.config.clone())
+        Handle::new(self.opening.link().clone(), self.settings.config.clone())
     }
 
     /// Adds a header to the request.
@@ -202,7 +202,7 @@ impl ConnectRequest {
 impl fmt::Debug for ConnectRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectRequest")
-            .field("id", &self.attempt.link().id)
+            .field("id", &self.opening.link().id)
             .field("request", &self.request)
             .finish()
     }

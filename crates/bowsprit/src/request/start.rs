@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     ConnectRequest,
-    attempt::{cancelable, fail},
+    opening::{cancelable, fail},
 };
 use crate::{
     ConnectError, Handle, Handler, InvalidRequest, State, Stream, Upgrading, WebSocket, http_types,
@@ -35,7 +35,7 @@ impl ConnectRequest {
         let member = self.join_roster()?;
         self.settings.config = whole_messages(self.settings.config);
         let opened = cancelable(
-            self.attempt.link(),
+            self.opening.link(),
             &member,
             open(&self.request, &self.settings),
         )
@@ -59,7 +59,7 @@ impl ConnectRequest {
         let member = self.join_roster()?;
         self.settings.config = whole_messages(self.settings.config);
         let opened = cancelable(
-            self.attempt.link(),
+            self.opening.link(),
             &member,
             open_on(io, &self.request, &self.settings.config),
         )
@@ -106,7 +106,7 @@ impl ConnectRequest {
                 for_handlers: session::asks_handler(self.settings.config),
             },
             member,
-            attempt: self.attempt,
+            opening: self.opening,
         };
         Ok((request, upgrading))
     }
@@ -126,7 +126,7 @@ impl ConnectRequest {
                 &mut handler,
                 &handle,
                 &ConnectError::Canceled,
-                self.attempt.link(),
+                self.opening.link(),
             );
             return handle;
         };
@@ -143,12 +143,12 @@ impl ConnectRequest {
         let Self {
             request,
             settings,
-            attempt,
+            opening,
             client,
             reconnect,
             ..
         } = self;
-        let link = attempt.link().clone();
+        let link = opening.link().clone();
         // The task must not keep the endpoint alive: its end is what drops the thread.
         drop(client);
         let mut row = reconnect.map(Row::new);
@@ -200,7 +200,7 @@ impl ConnectRequest {
     fn join_roster(&self) -> Result<Member, ConnectError> {
         self.client
             .roster()
-            .join(self.attempt.link().id)
+            .join(self.opening.link().id)
             .ok_or(ConnectError::Canceled)
     }
 
@@ -210,9 +210,9 @@ impl ConnectRequest {
         member: Member,
     ) -> Result<WebSocket<S>, ConnectError> {
         match opened {
-            Ok(opened) => Ok(self.attempt.open(opened, member)),
+            Ok(opened) => Ok(self.opening.open(opened, member)),
             Err(error) => {
-                self.attempt.fail(&error);
+                self.opening.fail(&error);
                 Err(error)
             }
         }

@@ -12,9 +12,9 @@ use crate::{
 
 /// The link of a connection before it opens. If nothing comes of it, its handles learn so.
 #[derive(Debug)]
-pub(crate) struct Attempt(Arc<Link>);
+pub(crate) struct Opening(Arc<Link>);
 
-impl Attempt {
+impl Opening {
     pub(super) fn new() -> Self {
         Self(Link::new(ConnectionId::next(), State::Connecting))
     }
@@ -49,7 +49,7 @@ impl Attempt {
     }
 }
 
-impl Drop for Attempt {
+impl Drop for Opening {
     fn drop(&mut self) {
         // It was dropped while it was connecting, or its `on_fail` panicked.
         if matches!(self.0.state(), State::Connecting | State::Closed) {
