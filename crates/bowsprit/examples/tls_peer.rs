@@ -136,7 +136,7 @@ fn facts(info: &TlsInfo) -> Value {
         json!({
             "subject": peer.subject,
             "issuer": peer.issuer,
-            "names": peer.names,
+            "names": peer.names.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "days_left": peer.days_left(SystemTime::now()),
             "fingerprint": peer.fingerprint(),
         })

@@ -90,6 +90,8 @@ pub use request::{Attempts, ConnectRequest};
 pub use server::{HttpRequest, Listener, Server, ServerBuilder, ServerDefaults, accept};
 pub use split::{Receiver, Sender};
 pub use stream::{Stream, TlsInfo, TlsStream};
-pub use tls::{PeerCertificate, ServerTls, Tls, TlsError, TlsErrorKind, TlsVersion};
+pub use tls::{
+    CertificateName, PeerCertificate, ServerTls, Tls, TlsError, TlsErrorKind, TlsVersion,
+};
 pub use upgrade::{Refused, Upgrade, Upgrading};
 pub use websocket::WebSocket;

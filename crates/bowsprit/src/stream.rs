@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::task::coop::poll_proceed;
 use tokio_rustls::rustls::{CipherSuite, ProtocolVersion};
 
-use crate::PeerCertificate;
+use crate::{PeerCertificate, TlsError};
 
 /// A connected stream of bytes, plain or encrypted, from either end.
 ///
@@ -144,6 +144,9 @@ impl AsyncRead for Stream {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     Poll::Ready(Ok(()))
                 }
+                Poll::Ready(Err(error)) if stream.empty_handed => {
+                    Poll::Ready(Err(TlsError::to_empty_handed(error)))
+                }
                 other => other,
             },
             #[cfg(unix)]
@@ -214,6 +217,8 @@ impl AsyncWrite for Stream {
 pub struct TlsStream {
     inner: tokio_rustls::TlsStream<TcpStream>,
     verified: bool,
+    /// Whether the server asked for a certificate and got none.
+    empty_handed: bool,
     peer: Option<Arc<PeerCertificate>>,
 }
 
@@ -227,6 +232,15 @@ impl TlsStream {
             peer: peer.map(Arc::new),
             inner,
             verified,
+            empty_handed: false,
+        }
+    }
+
+    /// Keeps whether the server asked for a certificate and got none: in TLS 1.3 it objects later.
+    pub(crate) fn empty_handed(self, empty_handed: bool) -> Self {
+        Self {
+            empty_handed,
+            ..self
         }
     }
 

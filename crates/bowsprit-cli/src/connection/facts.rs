@@ -93,10 +93,10 @@ fn tls_facts(tls: &TlsInfo, pins: bool, facts: &mut Vec<(&'static str, String)>)
         .names
         .iter()
         .take(MAX_NAMES)
-        .map(String::as_str)
+        .map(ToString::to_string)
         .collect::<Vec<_>>();
     if names.len() < peer.names.len() {
-        names.push("…");
+        names.push("…".to_owned());
     }
     let (subject, names) = (excerpt(&peer.subject, MAX_NAME), names.join(", "));
     let names = excerpt(&names, MAX_NAME);

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use bowsprit::{Context, Handler, Server, ServerTls};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::support::{Outcome, run, run_in, serve as serve_plain};
 
@@ -30,7 +31,23 @@ struct Identity {
 impl Identity {
     fn new(label: &str, name: &str) -> Self {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
-        let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        Self::of(label, made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    /// Signed by an authority, whose own certificate comes with it.
+    fn signed(label: &str, name: &str) -> (Self, String) {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let authority = params.self_signed(&key).expect("a certificate").pem();
+        let issuer = Issuer::new(params, key);
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let key = KeyPair::generate().expect("a key");
+        let chain = params.signed_by(&key, &issuer).expect("a certificate");
+        (Self::of(label, chain.pem(), key.serialize_pem()), authority)
+    }
+
+    fn of(label: &str, chain: String, key: String) -> Self {
         let folder = format!("bowsprit-it-tls-{}-{label}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
         fs::create_dir_all(&folder).expect("a temporary directory");
@@ -184,8 +201,7 @@ fn shows_what_tls_settled_and_whose_certificate_it_is() {
 #[test]
 fn shows_its_own_certificate_to_a_server_that_demands_one() {
     let identity = Identity::new("mutual", "localhost");
-    let client = Identity::new("client", "client.example");
-    let trusted = client.chain.clone();
+    let (client, trusted) = Identity::signed("client", "client.example");
     let address = serve(&identity, move |tls| {
         tls.require_client_certificates(trusted.as_bytes())
             .expect("a certificate")

@@ -3,13 +3,14 @@
 //! Trust is decided by rustls. This reads what a stranger sent: nothing in here can fail, it only comes
 //! back without an answer, and what it hands out can be printed.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 use x509_cert::name::Name;
 
 use super::fingerprint;
@@ -26,7 +27,8 @@ use super::fingerprint;
 /// fn describe(info: &TlsInfo) -> Option<String> {
 ///     let peer = info.peer.as_deref()?;
 ///     let days = peer.days_left(SystemTime::now());
-///     Some(format!("{} for {}, {days} days left", peer.subject, peer.names.join(", ")))
+///     let names: Vec<_> = peer.names.iter().map(ToString::to_string).collect();
+///     Some(format!("{} for {}, {days} days left", peer.subject, names.join(", ")))
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,15 +38,61 @@ pub struct PeerCertificate {
     pub subject: String,
     /// Who signed it, written in the same way.
     pub issuer: String,
-    /// What it is valid for: host names, which may have a wildcard, and addresses; in certificates of
-    /// clients also e-mail addresses and URIs. The first 256.
-    pub names: Vec<String>,
+    /// What it is valid for. The first 256.
+    pub names: Vec<CertificateName>,
     /// The first moment at which it is valid.
     pub not_before: SystemTime,
     /// The last moment at which it is valid.
     pub not_after: SystemTime,
     /// The SHA-256 of its DER.
     pub sha256: [u8; 32],
+}
+
+/// A name in a certificate (subjectAltName, RFC 5280 §4.2.1.6). Prints as the name alone.
+///
+/// Whoever decides by names must compare the kind as well: who may have a host named in a certificate
+/// is not always who may have an e-mail address named, and both are text.
+///
+/// ```
+/// use bowsprit::{CertificateName, PeerCertificate};
+///
+/// fn is_mate(peer: &PeerCertificate) -> bool {
+///     peer.names.contains(&CertificateName::Email("mate@ship.example".into()))
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CertificateName {
+    /// A host's name, which may have a wildcard: `*.ship.example`.
+    Dns(String),
+    /// A host's address.
+    Ip(IpAddr),
+    /// An e-mail address, in certificates of clients.
+    Email(String),
+    /// A URI, in certificates of clients and services.
+    Uri(String),
+}
+
+impl CertificateName {
+    fn read(name: &GeneralName) -> Option<Self> {
+        let text = |text: &str| printable(text, MAX_NAME);
+        Some(match name {
+            GeneralName::DnsName(name) => Self::Dns(text(name.as_str())),
+            GeneralName::Rfc822Name(name) => Self::Email(text(name.as_str())),
+            GeneralName::UniformResourceIdentifier(name) => Self::Uri(text(name.as_str())),
+            GeneralName::IpAddress(bytes) => Self::Ip(address(bytes.as_bytes())?),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for CertificateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(text) | Self::Email(text) | Self::Uri(text) => f.write_str(text),
+            Self::Ip(ip) => ip.fmt(f),
+        }
+    }
 }
 
 impl PeerCertificate {
@@ -57,7 +105,11 @@ impl PeerCertificate {
         Some(Self {
             subject: printable(&fields.subject().to_string(), MAX_DISTINGUISHED_NAME),
             issuer: printable(&fields.issuer().to_string(), MAX_DISTINGUISHED_NAME),
-            names: names.iter().filter_map(host).take(MAX_NAMES).collect(),
+            names: names
+                .iter()
+                .filter_map(CertificateName::read)
+                .take(MAX_NAMES)
+                .collect(),
             not_before: validity.not_before.to_system_time(),
             not_after: validity.not_after.to_system_time(),
             sha256: fingerprint::of(der),
@@ -106,6 +158,17 @@ impl Signer {
     }
 }
 
+/// Tells whether a certificate says that its owner may sign others (RFC 5280 §4.2.1.9). One that says it
+/// in no way that can be read does not.
+pub(super) fn is_authority(der: &[u8]) -> bool {
+    let Ok(certificate) = Certificate::from_der(der) else {
+        return false;
+    };
+    let constraints = certificate.tbs_certificate().get_extension();
+    let constraints: Option<(bool, BasicConstraints)> = constraints.ok().flatten();
+    constraints.is_some_and(|(_critical, constraints)| constraints.ca)
+}
+
 /// Makes text from a stranger fit to be printed: no control or invisible characters, at most so many.
 pub(super) fn printable(text: &str, max: usize) -> String {
     let visible = |c: char| match c {
@@ -132,21 +195,10 @@ fn short(name: &Name) -> Option<String> {
     Some(printable(&text.value(), MAX_NAME))
 }
 
-fn host(name: &GeneralName) -> Option<String> {
-    let text = match name {
-        GeneralName::DnsName(text)
-        | GeneralName::Rfc822Name(text)
-        | GeneralName::UniformResourceIdentifier(text) => text.as_str(),
-        GeneralName::IpAddress(bytes) => return address(bytes.as_bytes()),
-        _ => return None,
-    };
-    Some(printable(text, MAX_NAME))
-}
-
-fn address(bytes: &[u8]) -> Option<String> {
+fn address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     let ip = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
-    Some(ip.ok()?.to_string())
+    ip.ok()
 }
 
 /// In characters. RFC 5280 §A.1 allows a common name 64, a DNS name has at most 253.
@@ -161,7 +213,9 @@ const DAY: u64 = 86_400;
 mod tests {
     use std::time::Duration;
 
-    use rcgen::{CertificateParams, DnType, KeyPair, SanType, date_time_ymd};
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, SanType, date_time_ymd,
+    };
 
     use super::*;
 
@@ -223,6 +277,7 @@ mod tests {
             SanType::IpAddress([127, 0, 0, 1].into()),
             SanType::IpAddress("::1".parse().expect("an address")),
             SanType::Rfc822Name(email),
+            SanType::URI("mate@a.example".try_into().expect("a name")),
         ];
         params.not_before = date_time_ymd(2024, 1, 1);
         params.not_after = date_time_ymd(2024, 3, 1);
@@ -230,9 +285,20 @@ mod tests {
         let peer = PeerCertificate::read(&der).expect("a certificate");
         assert_eq!(peer.subject, "CN=a.example\\, inc,C=NL");
         assert_eq!(peer.issuer, peer.subject);
-        let names = ["a.example", "*.a.example", "127.0.0.1", "::1"];
-        assert_eq!(peer.names[..4], names);
-        assert_eq!(peer.names[4], "mate@a.example");
+        let names = [
+            CertificateName::Dns("a.example".into()),
+            CertificateName::Dns("*.a.example".into()),
+            CertificateName::Ip([127, 0, 0, 1].into()),
+            CertificateName::Ip("::1".parse().expect("an address")),
+            CertificateName::Email("mate@a.example".into()),
+            CertificateName::Uri("mate@a.example".into()),
+        ];
+        assert_eq!(peer.names, names);
+        let printed: Vec<_> = names.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            printed.join(" "),
+            "a.example *.a.example 127.0.0.1 ::1 mate@a.example mate@a.example"
+        );
         assert_eq!(peer.sha256, fingerprint::of(&der));
         assert_eq!(
             fingerprint::parse(&peer.fingerprint()).ok(),
@@ -266,6 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_says_that_it_is_one() {
+        for (is_ca, expected) in [
+            (IsCa::NoCa, false),
+            (IsCa::ExplicitNoCa, false),
+            (IsCa::Ca(BasicConstraints::Unconstrained), true),
+            (IsCa::Ca(BasicConstraints::Constrained(0)), true),
+        ] {
+            let mut params = params(DnType::CommonName, "CA");
+            params.is_ca = is_ca;
+            let der = made(&params);
+            assert_eq!(is_authority(&der), expected);
+            assert!(!is_authority(&der[1..]));
+        }
+    }
+
+    #[test]
     fn no_answer_from_a_damaged_certificate() {
         let mut params = params(DnType::CommonName, "CA");
         params.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
@@ -281,6 +363,7 @@ mod tests {
                 damaged[index] = value;
                 let _ = Signer::of(&damaged, Some(&damaged));
                 let _ = PeerCertificate::read(&damaged);
+                let _ = is_authority(&damaged);
             }
         }
     }

@@ -83,7 +83,9 @@ impl Tls {
 
     /// Trusts these certificates too, one or more in PEM.
     ///
-    /// Each may be an authority's, or the very certificate that a server presents (self-signed).
+    /// Each may be an authority's, or the very certificate that a server presents (self-signed). Only one
+    /// that says that it is an authority's (basicConstraints, RFC 5280 §4.2.1.9) is trusted to sign
+    /// others, which those of X.509 version 1 cannot. Names and dates count in any case.
     ///
     /// # Errors
     ///
@@ -238,7 +240,8 @@ impl Tls {
     /// HTTP/2, the connection breaks, or this system has no roots to trust.
     ///
     /// A server that demands a client certificate says so after this in TLS 1.3, where the client is
-    /// first to be done: whoever reads from the stream next gets an error that has rustls' inside.
+    /// first to be done: whoever reads from the stream next gets an error that has rustls' inside, or a
+    /// [`TlsError`] of [`TlsErrorKind::ClientCertificateRequired`] where this client had none to show.
     ///
     /// # Cancel safety
     ///
@@ -253,6 +256,7 @@ impl Tls {
         let (result, notes) = Notes::during(handshake).await;
         match result {
             Ok(stream) => TlsStream::new(stream.into(), self.is_verified())
+                .empty_handed(notes.empty_handed)
                 .speaking_http_1()
                 .ok_or_else(|| TlsError::http_2(Peer::Server)),
             Err(error) => {
@@ -301,7 +305,10 @@ impl Settings {
             } else {
                 roots::only(&self.extra)?
             };
-            verify.chain = Some(Chain::new(roots, self.extra.clone(), &provider)?);
+            verify.chain = Some(Chain {
+                roots,
+                extra: self.extra.clone(),
+            });
         }
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(self.min_version.and_newer())

@@ -163,14 +163,39 @@ impl TlsError {
     ///
     /// In TLS 1.3 a client's handshake ends before the server has seen its certificate (RFC 8446 §2).
     pub(crate) fn after_handshake(error: io::Error) -> Result<Self, io::Error> {
-        let error = error.downcast::<Error>()?;
+        match error.downcast::<Self>() {
+            Ok(explained) => Ok(explained),
+            Err(error) => Ok(Self::of_server(error.downcast::<Error>()?, false)),
+        }
+    }
+
+    /// Puts into an error of a client that was asked for a certificate and had none that the server
+    /// demands one, if that is what the server's alert means.
+    pub(crate) fn to_empty_handed(error: io::Error) -> io::Error {
+        let io_kind = error.kind();
+        match error.downcast::<Error>() {
+            Ok(error) => {
+                let explained = Self::of_server(error.clone(), true);
+                match explained.kind {
+                    TlsErrorKind::ClientCertificateRequired => io::Error::new(io_kind, explained),
+                    _ => io::Error::new(io_kind, error),
+                }
+            }
+            Err(error) => error,
+        }
+    }
+
+    fn of_server(error: Error, empty_handed: bool) -> Self {
         let failed = Failed {
             peer: Peer::Server,
             min_version: TlsVersion::default(),
-            notes: Notes::default(),
+            notes: Notes {
+                empty_handed,
+                ..Notes::default()
+            },
         };
         let (kind, text) = explain(&error, &failed);
-        Ok(Self::new(kind, text, error))
+        Self::new(kind, text, error)
     }
 
     /// Both ends have agreed on a protocol over which there is no opening handshake of RFC 6455 §4.
@@ -239,5 +264,37 @@ impl fmt::Display for Peer {
             Self::Client => "client",
             Self::Server => "server",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_rustls::rustls::AlertDescription;
+
+    use super::*;
+
+    #[test]
+    fn a_vague_alert_to_who_showed_no_certificate_demands_one() {
+        let alert = |alert| {
+            let error = Error::AlertReceived(alert);
+            io::Error::new(io::ErrorKind::InvalidData, error)
+        };
+        let explained = |error| TlsError::after_handshake(error).expect("an error of TLS");
+        let bad = || alert(AlertDescription::BadCertificate);
+        let told = explained(TlsError::to_empty_handed(bad()));
+        assert_eq!(told.kind(), TlsErrorKind::ClientCertificateRequired);
+        assert_eq!(
+            told.to_string(),
+            "server demands a client certificate (alert: bad certificate); \
+             give the client a certificate and its key"
+        );
+        let told = explained(bad());
+        assert_eq!(told.kind(), TlsErrorKind::ClientCertificateRefused);
+        // Others stay what they are.
+        let other = TlsError::to_empty_handed(alert(AlertDescription::InternalError));
+        assert!(other.get_ref().is_some_and(|inner| inner.is::<Error>()));
+        assert_eq!(explained(other).kind(), TlsErrorKind::Refused);
+        let reset = TlsError::to_empty_handed(io::ErrorKind::ConnectionReset.into());
+        assert!(TlsError::after_handshake(reset).is_err());
     }
 }

@@ -23,7 +23,7 @@ use tokio_rustls::rustls::SupportedProtocolVersion;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-pub use certificate::PeerCertificate;
+pub use certificate::{CertificateName, PeerCertificate};
 pub use client::Tls;
 pub use error::{TlsError, TlsErrorKind};
 pub use server::ServerTls;

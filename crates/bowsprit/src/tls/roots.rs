@@ -6,6 +6,7 @@ use rustls_native_certs::{CertificateResult, load_native_certs};
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use super::certificate::is_authority;
 use super::error::{TlsError, TlsErrorKind};
 
 /// The system's roots and these. Blocks for many files the first time that it is called.
@@ -15,15 +16,26 @@ pub(super) fn of_system_and(extra: &[CertificateDer<'static>]) -> Result<RootCer
         .with(extra)
 }
 
-/// These alone.
+/// These alone. Without an authority among them the store is empty.
 pub(super) fn only(extra: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     if extra.is_empty() {
         let text = "no trusted root certificates: the system's are not used, and no CA was added";
         return Err(TlsError::new(TlsErrorKind::NoRoots, text, "none added").without_remedy());
     }
     let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(extra.iter().cloned());
+    add_authorities(&mut store, extra);
     Ok(store)
+}
+
+/// Adds those that may sign others.
+///
+/// webpki lets whatever is in a store sign for every name, so that with its own self-signed certificate
+/// in there a printer could speak for a bank. A certificate of X.509 version 1 cannot say that it is an
+/// authority's: old private roots are such, but so is what `openssl x509 -req -signkey` makes for one
+/// host, and nothing tells them apart.
+fn add_authorities(store: &mut RootCertStore, extra: &[CertificateDer<'static>]) {
+    let authorities = extra.iter().filter(|certificate| is_authority(certificate));
+    store.add_parsable_certificates(authorities.cloned());
 }
 
 /// The roots of this system, and why there are none if so.
@@ -43,8 +55,8 @@ impl SystemRoots {
 
     fn with(&self, extra: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
         let mut store = self.store.clone();
-        store.add_parsable_certificates(extra.iter().cloned());
-        if store.is_empty() {
+        add_authorities(&mut store, extra);
+        if store.is_empty() && extra.is_empty() {
             let text = "no trusted root certificates on this system";
             let trouble = self.trouble.as_deref().unwrap_or("none found");
             return Err(TlsError::new(TlsErrorKind::NoRoots, text, trouble));
@@ -58,6 +70,8 @@ static SYSTEM_ROOTS: OnceLock<SystemRoots> = OnceLock::new();
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
     use super::*;
 
@@ -76,8 +90,25 @@ mod tests {
     #[test]
     fn an_extra_ca_makes_up_for_missing_roots() {
         let empty = SystemRoots::new(CertificateResult::default());
-        let own = rcgen::generate_simple_self_signed(["a.example".into()]).expect("a certificate");
-        let roots = empty.with(&[own.cert.der().clone()]).expect("one root");
-        assert_eq!(roots.len(), 1);
+        let roots = empty.with(&[made(IsCa::Ca(BasicConstraints::Unconstrained))]);
+        assert_eq!(roots.expect("one root").len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_authority_is_no_root() {
+        let empty = SystemRoots::new(CertificateResult::default());
+        for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
+            let own = [made(is_ca)];
+            assert!(empty.with(&own).expect("something trusted").is_empty());
+            assert!(only(&own).expect("something trusted").is_empty());
+        }
+    }
+
+    fn made(is_ca: IsCa) -> CertificateDer<'static> {
+        let mut params = CertificateParams::new(["a.example".into()]).expect("a name");
+        params.is_ca = is_ca;
+        let key = KeyPair::generate().expect("a key");
+        let made = params.self_signed(&key).expect("a certificate");
+        made.der().clone()
     }
 }

@@ -11,7 +11,8 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::error::{Failed, Peer, TlsError};
+use super::certificate::{PeerCertificate, is_authority};
+use super::error::{Failed, Peer, TlsError, TlsErrorKind};
 use super::notes::Notes;
 use super::{TlsVersion, http_1_1, identity, pem, protocols, provider, roots};
 use crate::stream::TlsStream;
@@ -74,7 +75,8 @@ impl ServerTls {
     ///
     /// # Errors
     ///
-    /// When there is no certificate in it, or one that cannot be decoded.
+    /// When there is no certificate in it, one that cannot be decoded, or one that does not say that it is
+    /// an authority's (basicConstraints, RFC 5280 §4.2.1.9): a client's own cannot be listed here.
     pub fn require_client_certificates(self, ca_pem: &[u8]) -> Result<Self, TlsError> {
         self.ask_clients(ca_pem, true)
     }
@@ -84,7 +86,8 @@ impl ServerTls {
     ///
     /// # Errors
     ///
-    /// When there is no certificate in it, or one that cannot be decoded.
+    /// When there is no certificate in it, one that cannot be decoded, or one that does not say that it is
+    /// an authority's (basicConstraints, RFC 5280 §4.2.1.9): a client's own cannot be listed here.
     pub fn allow_client_certificates(self, ca_pem: &[u8]) -> Result<Self, TlsError> {
         self.ask_clients(ca_pem, false)
     }
@@ -150,7 +153,16 @@ impl ServerTls {
     }
 
     fn ask_clients(self, ca_pem: &[u8], required: bool) -> Result<Self, TlsError> {
-        let authorities = pem::certificates(ca_pem, "CA certificate for clients")?;
+        let what = "CA certificate for clients";
+        let authorities = pem::certificates(ca_pem, what)?;
+        // webpki would let each of them sign for any client.
+        if let Some(other) = authorities.iter().find(|found| !is_authority(found)) {
+            let whose = PeerCertificate::read(other).map(|found| found.subject);
+            let whose = whose.unwrap_or_else(|| "a certificate that cannot be read".into());
+            let text =
+                format!("{what}: {whose} is no authority (basicConstraints without CA:TRUE)");
+            return Err(TlsError::new(TlsErrorKind::Malformed, text, "not a CA"));
+        }
         let roots = Arc::new(roots::only(&authorities)?);
         let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
         let builder = if required {

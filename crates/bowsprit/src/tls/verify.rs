@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use tokio_rustls::rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
@@ -17,7 +17,6 @@ use tokio_rustls::rustls::{
 };
 
 use super::certificate::Signer;
-use super::error::TlsError;
 use super::fingerprint;
 use super::notes::Notes;
 
@@ -56,7 +55,13 @@ impl ServerCertVerifier for Verify {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if let Some(chain) = &self.chain {
-            chain.verify(end_entity, intermediates, server_name, now)?;
+            chain.verify(
+                end_entity,
+                intermediates,
+                server_name,
+                now,
+                &self.algorithms,
+            )?;
         }
         self.check_pins(end_entity)?;
         Ok(ServerCertVerified::assertion())
@@ -88,51 +93,54 @@ impl ServerCertVerifier for Verify {
 /// Verifies as rustls does, chain, dates and name, and lets a server present a trusted certificate.
 #[derive(Debug)]
 pub(super) struct Chain {
-    webpki: Arc<WebPkiServerVerifier>,
-    extra: Vec<CertificateDer<'static>>,
+    /// Who may sign. Empty where single certificates alone are trusted, which rustls' own verifier
+    /// refuses to be built with.
+    pub(super) roots: RootCertStore,
+    /// Authorities, and what is trusted without being one.
+    pub(super) extra: Vec<CertificateDer<'static>>,
 }
 
 impl Chain {
-    pub(super) fn new(
-        roots: RootCertStore,
-        extra: Vec<CertificateDer<'static>>,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, TlsError> {
-        let webpki =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-                .build()
-                .map_err(TlsError::internal)?;
-        Ok(Self { webpki, extra })
-    }
-
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
     ) -> Result<(), Error> {
-        let verified = self
-            .webpki
-            .verify_server_cert(end_entity, intermediates, name, &[], now);
-        let Err(error) = verified else {
-            return Ok(());
-        };
-        if self.is_trusted_itself(end_entity, &error) {
-            return verify_server_name(&ParsedCertificate::try_from(end_entity)?, name);
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        let (roots, all) = (&self.roots, algorithms.all);
+        let signed =
+            verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, all);
+        if let Err(error) = signed
+            && !self.is_trusted_itself(end_entity, &error)
+        {
+            let last = intermediates.last().map(|certificate| &**certificate);
+            Notes::write(|notes| notes.rejected = Signer::of(end_entity, last));
+            return Err(error);
         }
-        let last = intermediates.last().map(|certificate| &**certificate);
-        Notes::write(|notes| notes.rejected = Signer::of(end_entity, last));
-        Err(error)
+        verify_server_name(&parsed, name)
     }
 
-    /// Tells whether the one objection is that a certificate is an authority's, and it is trusted.
+    /// Tells whether the certificate is trusted, and the one objection is who signed it or that it is
+    /// an authority's.
     ///
-    /// `openssl req -x509` makes such certificates, and people use them for servers. Whoever holds
-    /// the key of a trusted authority could sign a certificate for this name, so that presenting the
-    /// authority's own gives away nothing. rustls has checked its dates before it objects.
+    /// It is byte for byte what was added, so that nobody needs to vouch for it. Authorities' own are
+    /// among those: `openssl req -x509` makes such certificates, and people use them for servers.
+    ///
+    /// webpki looks at the dates first, then whether it is an authority's, then what it is for (EKU),
+    /// and at signatures last. So its dates have been checked here, but not what an authority's own is
+    /// for: whoever holds its key could sign a certificate for anything anyway.
     fn is_trusted_itself(&self, end_entity: &CertificateDer<'_>, error: &Error) -> bool {
-        is_ca_as_end_entity(error) && self.extra.iter().any(|trusted| trusted == end_entity)
+        let is_about_trust = match error {
+            // The second where an authority that is trusted has the name of its issuer.
+            Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => true,
+            error => is_ca_as_end_entity(error),
+        };
+        is_about_trust && self.extra.iter().any(|trusted| trusted == end_entity)
     }
 }
 

@@ -124,7 +124,11 @@ async fn an_authority_of_the_same_name_is_another() {
 
 #[tokio::test]
 async fn self_signed_is_told_apart_and_can_be_trusted() {
-    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+    for is_ca in [
+        IsCa::NoCa,
+        IsCa::ExplicitNoCa,
+        IsCa::Ca(BasicConstraints::Unconstrained),
+    ] {
         let mut params = for_names(&["localhost"]);
         params.is_ca = is_ca;
         let identity = self_signed(&params);
@@ -135,6 +139,8 @@ async fn self_signed_is_told_apart_and_can_be_trusted() {
             "certificate is self-signed; trust it as an extra CA, or skip verification"
         );
         succeeds(identity.server(), &trusting(&identity.chain), localhost()).await;
+        let only = trusting(&identity.chain).without_system_roots();
+        succeeds(identity.server(), &only, localhost()).await;
 
         // Its name and its dates still count.
         let (kind, ..) = fails(
@@ -146,8 +152,11 @@ async fn self_signed_is_told_apart_and_can_be_trusted() {
         assert_eq!(kind, TlsErrorKind::WrongName);
         params.not_after = date_time_ymd(2020, 2, 29);
         let old = self_signed(&params);
-        let (kind, ..) = fails(old.server(), &trusting(&old.chain), localhost()).await;
-        assert_eq!(kind, TlsErrorKind::Expired);
+        let client = trusting(&old.chain);
+        for client in [client.clone().without_system_roots(), client] {
+            let (kind, ..) = fails(old.server(), &client, localhost()).await;
+            assert_eq!(kind, TlsErrorKind::Expired);
+        }
     }
 }
 

@@ -8,10 +8,14 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bowsprit::{
-    Client, ConnectError, Server, ServerTls, Stream, Tls, TlsErrorKind, TlsInfo,
+    CertificateName, Client, ConnectError, Server, ServerTls, Stream, Tls, TlsError, TlsErrorKind,
+    TlsInfo,
     proto::handshake::{Accept, Response},
 };
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, SanType, date_time_ymd};
+use rcgen::{
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
+    date_time_ymd,
+};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -94,7 +98,8 @@ fn assert_is_mate(info: &TlsInfo) {
     let peer = info.peer.as_deref().expect("a certificate");
     assert_eq!(peer.subject, "O=Crew,CN=First Mate");
     assert_eq!(peer.issuer, "CN=Crews CA");
-    assert_eq!(peer.names, ["mate@ship.example"]);
+    let email = CertificateName::Email("mate@ship.example".into());
+    assert_eq!(peer.names, [email]);
 }
 
 /// Opens a WebSocket to this server of ours; the client's error, and what the server logged of it.
@@ -300,6 +305,26 @@ async fn a_demanded_certificate_that_is_missing_is_told_in_tls_1_2() {
         "{error}"
     );
     within(client).await.expect("the client");
+}
+
+/// Whoever reads first learns it, whatever the alert.
+#[tokio::test]
+async fn a_client_that_showed_no_certificate_is_told_so_when_it_reads() {
+    let harbour = Harbour::new();
+    let pirate = Ca::new("Pirates CA").signs(&mate());
+    for (client, showed_none) in [
+        (harbour.client(), true),
+        (pirate.shown_by(harbour.client()), false),
+    ] {
+        let (client, server) = handshake(harbour.demanding(), &client, localhost()).await;
+        server.expect_err("no handshake");
+        let mut stream = Stream::from(client.expect("a handshake, in TLS 1.3"));
+        let error = stream.read(&mut [0]).await.expect_err("an alert");
+        let inner = error.get_ref().expect("an error of TLS");
+        let told = inner.downcast_ref().map(TlsError::kind);
+        let expected = showed_none.then_some(TlsErrorKind::ClientCertificateRequired);
+        assert_eq!(told, expected, "{inner}");
+    }
 }
 
 /// Hands on what the two say, but for the description of an alert that is not encrypted.
@@ -582,11 +607,100 @@ async fn a_client_learns_whose_certificate_it_is_and_how_long_it_lasts() {
         let peer = info.peer.as_deref().expect("a certificate");
         assert_eq!(peer.subject, "CN=localhost");
         assert_eq!(peer.issuer, "CN=Harbour CA");
-        assert_eq!(peer.names, ["localhost", "127.0.0.1", "*.a.example"]);
+        let names = [
+            CertificateName::Dns("localhost".into()),
+            CertificateName::Ip([127, 0, 0, 1].into()),
+            CertificateName::Dns("*.a.example".into()),
+        ];
+        assert_eq!(peer.names, names);
         assert_eq!(peer.not_before, SystemTime::from(params.not_before));
         assert_eq!(peer.not_after, SystemTime::from(params.not_after));
         assert!(peer.days_left(SystemTime::now()) > 300_000);
         let fingerprint = peer.fingerprint().replace(':', "").to_lowercase();
         assert_eq!(fingerprint, identity.fingerprint());
     }
+}
+
+/// It is added as the remedy of `SelfSigned` proposes.
+#[tokio::test]
+async fn a_trusted_self_signed_certificate_that_is_no_ca_signs_for_nobody_else() {
+    let mut params = called("Printer");
+    params.is_ca = IsCa::ExplicitNoCa;
+    let key = KeyPair::generate().expect("a key");
+    let pem = params.self_signed(&key).expect("a certificate").pem();
+    let issuer = Issuer::new(params, key);
+    let forged = KeyPair::generate().expect("a key");
+    let mut bank = called("Bank");
+    bank.subject_alt_names = for_names(&["bank.example"]).subject_alt_names;
+    let chain = bank.signed_by(&forged, &issuer).expect("signed").pem();
+    let forged = Identity {
+        chain,
+        key: forged.serialize_pem(),
+    };
+    let only = trusting(&pem).without_system_roots();
+    // With and without authorities besides.
+    for client in [only, trusting(&(Ca::new("Harbour CA").pem + &pem))] {
+        let (kind, ..) = fails(forged.server(), &client, domain("bank.example")).await;
+        assert_eq!(kind, TlsErrorKind::UnknownIssuer);
+    }
+}
+
+/// An authority of the same name makes webpki complain of the signature.
+#[tokio::test]
+async fn a_certificate_that_is_trusted_itself_may_have_an_authoritys_name() {
+    let mut params = called("Harbour CA");
+    params.subject_alt_names = for_names(&["localhost"]).subject_alt_names;
+    let own = self_signed(&params);
+    let both = trusting(&(Ca::new("Harbour CA").pem + &own.chain));
+    succeeds(own.server(), &both, localhost()).await;
+}
+
+/// It would sign for every other client.
+#[test]
+fn a_clients_own_certificate_is_no_authority_for_clients() {
+    let server = Harbour::new().server();
+    let mut params = called("deckhand");
+    for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
+        params.is_ca = is_ca;
+        let pem = Ca::new("Crews CA").pem + &self_signed(&params).chain;
+        for ask in [
+            ServerTls::require_client_certificates,
+            ServerTls::allow_client_certificates,
+        ] {
+            let error = ask(server.clone(), pem.as_bytes()).expect_err("no authority");
+            assert_eq!(error.kind(), TlsErrorKind::Malformed);
+            assert_eq!(
+                error.to_string(),
+                "CA certificate for clients: CN=deckhand is no authority \
+                 (basicConstraints without CA:TRUE)"
+            );
+        }
+    }
+}
+
+/// Whoever may have a host named in a certificate is not thereby the mate.
+#[tokio::test]
+async fn kinds_of_names_can_be_told_apart() {
+    let crews = Ca::new("Crews");
+    let mut params = called("x");
+    params.subject_alt_names = vec![
+        SanType::URI("mate@ship.example".try_into().expect("ascii")),
+        SanType::DnsName("10.0.0.7".try_into().expect("ascii")),
+    ];
+    let ca = Ca::new("Harbour CA");
+    let server = ca.signs_for(&["localhost"]).server();
+    let server = server
+        .require_client_certificates(crews.pem.as_bytes())
+        .expect("a CA");
+    let client = crews.signs(&params).shown_by(trusting(&ca.pem));
+    let (_client, server) = handshake(server, &client, localhost()).await;
+    let info = server.expect("a client").info();
+    let names = &info.peer.expect("a peer").names;
+    assert_eq!(
+        names[..],
+        [
+            CertificateName::Uri("mate@ship.example".into()),
+            CertificateName::Dns("10.0.0.7".into()),
+        ]
+    );
 }
