@@ -152,9 +152,14 @@ impl ConnectRequest {
         // The task must not keep the endpoint alive: its end is what drops the thread.
         drop(client);
         let mut row = reconnect.map(Row::new);
-        loop {
-            let delay = match cancelable(&link, &member, open(&request, &settings)).await {
+        let mut way = Some((request, settings));
+        while let Some((request, settings)) = &way {
+            let delay = match cancelable(&link, &member, open(request, settings)).await {
                 Ok(opened) => {
+                    if row.is_none() {
+                        // A connection that is open has no use for what led to it, unless it may come again.
+                        way = None;
+                    }
                     let (mut driver, info, early) =
                         opened.into_driver(handle.id(), Some(link.clone()), Some(member));
                     if let Some(row) = &mut row {

@@ -194,10 +194,12 @@ impl Tls {
     }
 
     /// Appends the secrets of each session to this file, in the key log format of NSS, so that Wireshark
-    /// can decrypt what was captured. A new file can be read by its owner alone.
+    /// can decrypt what was captured. A new file can be read by its owner alone; one that is there keeps its
+    /// permissions.
     ///
     /// Whoever has the file can read the sessions. The environment's `SSLKEYLOGFILE` counts only where a
-    /// program hands it in here. Opens the file at once, and blocks meanwhile.
+    /// program hands it in here. Opens the file at once, and blocks meanwhile; each handshake writes a few
+    /// lines on the thread that it runs on, so that the file should be on a disk and not on a network.
     ///
     /// # Errors
     ///
