@@ -1,10 +1,23 @@
 //! How many messages the peer may send: `limits.rate` as a bucket of tokens, one for each message.
 
-use super::Timestamp;
+use super::{Connection, Timestamp};
 use crate::Rate;
 
 /// One message in nanoseconds of a rate of one a second.
 const MESSAGE: u64 = 1_000_000_000;
+
+impl Connection {
+    /// Tells the time before what was read goes to [`receive`](Self::receive). Needed only where
+    /// `limits.rate` is set: what the peer may send grows with it.
+    ///
+    /// `more_waited`: since the last read the transport was not found empty. What waited there was sent
+    /// earlier, and is not held against the peer.
+    pub fn tell_time(&mut self, now: Timestamp, more_waited: bool) {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.fill(now, more_waited);
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Bucket {

@@ -181,17 +181,6 @@ impl Connection {
         self.incoming.missing()
     }
 
-    /// Tells the time before what was read goes to [`receive`](Self::receive). Needed only where
-    /// `limits.rate` is set: what the peer may send grows with it.
-    ///
-    /// `more_waited`: since the last read the transport was not found empty. What waited there was sent
-    /// earlier, and is not held against the peer.
-    pub fn tell_time(&mut self, now: Timestamp, more_waited: bool) {
-        if let Some(bucket) = &mut self.bucket {
-            bucket.fill(now, more_waited);
-        }
-    }
-
     /// The transport ended: nothing more can come or go.
     pub fn receive_eof(&mut self) {
         self.end(Cause::Eof);
