@@ -1,13 +1,10 @@
 //! What goes wrong: every way not to connect, and every way to lose a connection.
 
 use std::{
-    io,
-    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -16,17 +13,16 @@ use bowsprit::{
     ServerTls, Stage, Tls, TlsErrorKind, WebSocket, proto::handshake::HandshakeError,
 };
 use tokio::{
-    io::{
-        AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
-    },
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     net::{TcpListener, TcpSocket, TcpStream},
-    task::{JoinHandle, coop::consume_budget},
+    task::JoinHandle,
     time::{Instant, advance, timeout},
 };
 
 use super::support::{
-    CLOSE, Log, PING, PONG, TEXT, accepting, answer, client_of_bare, closing, frame, listen, log,
-    masked, pair_with, polled, read_frame, read_head, server_of_bare, settle, times_out, within,
+    CLOSE, Flood, Log, PING, PONG, TEXT, accepting, answer, client_of_bare, closing, frame, listen,
+    log, masked, pair_with, polled, read_frame, read_head, server_of_bare, settle, times_out,
+    within,
 };
 
 async fn connect_error(uri: &str) -> ConnectError {
@@ -485,46 +481,6 @@ async fn messages_do_not_prolong_the_closing_handshake() {
     peer.await.expect("no panic");
 }
 
-/// Once it flows it always has more to read, and takes whatever is written.
-struct Flood {
-    io: DuplexStream,
-    flows: Arc<AtomicBool>,
-}
-
-impl AsyncRead for Flood {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if !self.flows.load(Ordering::Relaxed) {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
-        }
-        // A socket lets other tasks run, too.
-        ready!(pin!(consume_budget()).poll(cx));
-        buf.put_slice(&frame(TEXT, b"more"));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Flood {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_flood_does_not_prolong_the_closing_handshake() {
     let (near, far) = duplex(64 * 1024);
@@ -532,6 +488,8 @@ async fn a_flood_does_not_prolong_the_closing_handshake() {
     let flood = Flood {
         io: near,
         flows: flows.clone(),
+        pours: frame(TEXT, b"more"),
+        drinks: true,
     };
     let request = Client::new().request("ws://in.memory/").expect("a URI");
     let (client, _far) = tokio::join!(request.connect_on(flood), answer(far));

@@ -3,13 +3,10 @@
 //! `interop/silence.py` meets them once more with real sockets and real seconds.
 
 use std::{
-    io,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -18,16 +15,14 @@ use bowsprit::{
     Message, SendError, Server, ServerTls, Stage, accept,
 };
 use tokio::{
-    io::{
-        AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
-    },
+    io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
     sync::mpsc,
     time::{Instant, sleep, timeout},
 };
 
 use super::support::{
-    CLOSE, Echo, PING, PONG, TEXT, ask, client_of_bare, closing, frame, handlers_of_bare, masked,
-    pair, polled, read_frame, run, server_of_bare, settle, within,
+    CLOSE, Echo, Flood, PING, PONG, TEXT, ask, client_of_bare, closing, frame, handlers_of_bare,
+    masked, pair, polled, read_frame, run, server_of_bare, settle, within,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -242,54 +237,15 @@ async fn a_send_ends_with_a_peer_that_never_reads() {
     bare.read_exact(&mut some).await.expect("what was written");
 }
 
-/// Once it flows it always has more to read, and takes nothing of what is written.
-struct Torrent {
-    io: DuplexStream,
-    flows: Arc<AtomicBool>,
-}
-
-impl AsyncRead for Torrent {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.flows.load(Ordering::Relaxed) {
-            buf.put_slice(&masked(TEXT, b"more"));
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Torrent {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.flows.load(Ordering::Relaxed) {
-            return Poll::Pending;
-        }
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_flood_does_not_hide_that_its_peer_reads_nothing() {
     let (near, far) = duplex(4096);
     let flows = Arc::new(AtomicBool::new(false));
-    let torrent = Torrent {
+    let flood = Flood {
         io: near,
         flows: flows.clone(),
+        pours: masked(TEXT, b"more"),
+        drinks: false,
     };
     let (tell, mut told) = mpsc::unbounded_channel();
     let handlers = Handlers::new()
@@ -300,7 +256,7 @@ async fn a_flood_does_not_hide_that_its_peer_reads_nothing() {
         .on_close(move |_, closed| tell.send(closed.clone()).expect("a test"));
     let config = without_keepalive(Config::server());
     let server = Server::builder().config(config).build();
-    tokio::spawn(async move { server.serve_on(torrent, None, |_| handlers).await });
+    tokio::spawn(async move { server.serve_on(flood, None, |_| handlers).await });
     let start = Instant::now();
     let _far = ask(far).await;
     // Nobody is ever idle, so the clock has to be moved by hand.

@@ -5,7 +5,11 @@ use std::{
     io::{self, IoSlice},
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, mpsc as std_mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc as std_mpsc,
+    },
     task::{Context, Poll, ready},
     thread,
     time::Duration,
@@ -21,7 +25,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime,
     sync::mpsc,
-    task::JoinHandle,
+    task::{JoinHandle, coop::consume_budget},
     time::{advance, pause, timeout},
 };
 
@@ -223,6 +227,52 @@ async fn read_frame_for_ever<S: AsyncRead + Unpin>(io: &mut S) -> Option<(u8, Ve
         *byte ^= key;
     }
     Some((first & 0xF, payload))
+}
+
+/// Once it flows it always has more to read, and takes what is written or nothing of it.
+pub(crate) struct Flood {
+    pub(crate) io: DuplexStream,
+    pub(crate) flows: Arc<AtomicBool>,
+    /// What there is to be read, again and again.
+    pub(crate) pours: Vec<u8>,
+    pub(crate) drinks: bool,
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.flows.load(Ordering::Relaxed) {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        // A socket lets other tasks run, too.
+        ready!(pin!(consume_budget()).poll(cx));
+        buf.put_slice(&self.pours);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.flows.load(Ordering::Relaxed) && !self.drinks {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// Receives until the connection ends as it should.
