@@ -15,7 +15,8 @@ use crate::{
     open::{Opened, failed, masking_key},
     request::Opening,
     roster::Member,
-    session::Session,
+    session::{Session, asks_handler},
+    websocket::whole_messages,
 };
 
 /// A connection that both ends have agreed to, and that waits for its transport.
@@ -40,41 +41,32 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "dropping it gives the connection up"]
 pub struct Upgrade {
-    id: ConnectionId,
-    agreed: Agreed,
-    info: ConnectionInfo,
-    settings: Settings,
-    member: Member,
+    pub(crate) id: ConnectionId,
+    pub(crate) agreed: Agreed,
+    pub(crate) info: ConnectionInfo,
+    pub(crate) configs: Configs,
+    pub(crate) member: Member,
     /// In a client, whose handle may have been asked for already.
-    opening: Option<Opening>,
+    pub(crate) opening: Option<Opening>,
 }
 
-/// A connection's settings as each of its faces needs them.
-#[derive(Debug)]
-pub(crate) struct Settings {
+/// A config as each face of a connection needs it.
+#[derive(Clone, Debug)]
+pub(crate) struct Configs {
     pub(crate) for_messages: Arc<Config>,
     pub(crate) for_handlers: Arc<Config>,
 }
 
-impl Upgrade {
-    pub(crate) const fn new(
-        id: ConnectionId,
-        agreed: Agreed,
-        info: ConnectionInfo,
-        settings: Settings,
-        member: Member,
-        opening: Option<Opening>,
-    ) -> Self {
+impl Configs {
+    pub(crate) fn of(config: &Arc<Config>) -> Self {
         Self {
-            id,
-            agreed,
-            info,
-            settings,
-            member,
-            opening,
+            for_messages: whole_messages(config.clone()),
+            for_handlers: asks_handler(config.clone()),
         }
     }
+}
 
+impl Upgrade {
     /// What the opening handshake settled.
     pub const fn info(&self) -> &ConnectionInfo {
         &self.info
@@ -85,15 +77,10 @@ impl Upgrade {
     /// `io` begins behind the heads of the handshake, with whatever came together with them: what hyper
     /// calls `Upgraded` does.
     pub fn over<S: AsyncRead + AsyncWrite + Unpin>(self, io: S) -> WebSocket<S> {
-        let Parts {
-            opened,
-            id,
-            member,
-            opening,
-        } = self.into_parts(io, |settings| settings.for_messages);
-        match opening {
-            Some(opening) => opening.open(opened, member),
-            None => WebSocket::new(opened, id, None, Some(member)),
+        let opened = opened(io, self.configs.for_messages, &self.agreed, self.info);
+        match self.opening {
+            Some(opening) => opening.open(opened, self.member),
+            None => WebSocket::new(opened, self.id, None, Some(self.member)),
         }
     }
 
@@ -107,45 +94,26 @@ impl Upgrade {
         S: AsyncRead + AsyncWrite + Unpin,
         H: Handler,
     {
-        let Parts {
-            opened,
-            id,
-            member,
-            opening,
-        } = self.into_parts(io, |settings| settings.for_handlers);
-        let link = opening.as_ref().map(|opening| opening.link().clone());
-        let (driver, info, early) = opened.into_driver(id, link, Some(member));
-        drop(opening);
+        let opened = opened(io, self.configs.for_handlers, &self.agreed, self.info);
+        let link = self.opening.as_ref().map(|opening| opening.link().clone());
+        let (driver, info, early) = opened.into_driver(self.id, link, Some(self.member));
+        drop(self.opening);
         let handler = factory(&info);
         Session::new(driver, handler, info, early).await;
     }
-
-    fn into_parts<S>(self, io: S, face: fn(Settings) -> Arc<Config>) -> Parts<S> {
-        let config = face(self.settings);
-        let connection = match self.info.role() {
-            Role::Client => Connection::client(config, masking_key),
-            Role::Server => Connection::server(config),
-        };
-        let opened = Opened {
-            io,
-            connection: connection.with_agreed(&self.agreed),
-            info: self.info,
-            early: Vec::new(),
-        };
-        Parts {
-            opened,
-            id: self.id,
-            member: self.member,
-            opening: self.opening,
-        }
-    }
 }
 
-struct Parts<S> {
-    opened: Opened<S>,
-    id: ConnectionId,
-    member: Member,
-    opening: Option<Opening>,
+fn opened<S>(io: S, config: Arc<Config>, agreed: &Agreed, info: ConnectionInfo) -> Opened<S> {
+    let connection = match info.role() {
+        Role::Client => Connection::client(config, masking_key),
+        Role::Server => Connection::server(config),
+    };
+    Opened {
+        io,
+        connection: connection.with_agreed(agreed),
+        info,
+        early: Vec::new(),
+    }
 }
 
 /// A client's opening handshake whose request is sent, and whose response is read, by an HTTP client of the
@@ -167,7 +135,7 @@ struct Parts<S> {
 pub struct Upgrading {
     pub(crate) handshake: ClientHandshake,
     pub(crate) uri: String,
-    pub(crate) settings: Settings,
+    pub(crate) configs: Configs,
     pub(crate) member: Member,
     pub(crate) opening: Opening,
 }
@@ -192,14 +160,14 @@ impl Upgrading {
         };
         let headers = head.application_headers();
         let info = ConnectionInfo::new(Role::Client, self.uri, None, None, agreed.clone(), headers);
-        Ok(Upgrade::new(
-            self.opening.link().id,
+        Ok(Upgrade {
+            id: self.opening.link().id,
             agreed,
             info,
-            self.settings,
-            self.member,
-            Some(self.opening),
-        ))
+            configs: self.configs,
+            member: self.member,
+            opening: Some(self.opening),
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     reconnect::Row,
     roster::Member,
     session::{self, Session},
-    upgrade,
+    upgrade::Configs,
     websocket::whole_messages,
 };
 
@@ -101,10 +101,7 @@ impl ConnectRequest {
         let upgrading = Upgrading {
             handshake,
             uri: uri.to_string(),
-            settings: upgrade::Settings {
-                for_messages: whole_messages(self.settings.config.clone()),
-                for_handlers: session::asks_handler(self.settings.config),
-            },
+            configs: Configs::of(&self.settings.config),
             member,
             opening: self.opening,
         };

@@ -21,7 +21,7 @@ use super::{
     shared::Shared,
     terms::Terms,
 };
-use crate::{InvalidRequest, ServerTls, session, upgrade, websocket::whole_messages};
+use crate::{InvalidRequest, ServerTls, upgrade::Configs};
 
 /// What a server copies into each new connection.
 ///
@@ -47,23 +47,14 @@ pub struct ServerDefaults {
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) defaults: ServerDefaults,
-    pub(super) for_messages: Arc<Config>,
-    pub(super) for_handlers: Arc<Config>,
+    pub(super) configs: Configs,
 }
 
 impl Settings {
     pub(super) fn new(defaults: ServerDefaults) -> Self {
         Self {
-            for_messages: whole_messages(defaults.config.clone()),
-            for_handlers: session::asks_handler(defaults.config.clone()),
+            configs: Configs::of(&defaults.config),
             defaults,
-        }
-    }
-
-    pub(super) fn for_upgrade(&self) -> upgrade::Settings {
-        upgrade::Settings {
-            for_messages: self.for_messages.clone(),
-            for_handlers: self.for_handlers.clone(),
         }
     }
 }

@@ -51,8 +51,8 @@ impl Shared {
     fn settings_for(&self, face: Face) -> (Arc<Config>, Option<ServerTls>) {
         let settings = self.settings();
         let config = match face {
-            Face::Messages => settings.for_messages.clone(),
-            Face::Handler => settings.for_handlers.clone(),
+            Face::Messages => settings.configs.for_messages.clone(),
+            Face::Handler => settings.configs.for_handlers.clone(),
         };
         (config, settings.defaults.tls.clone())
     }
@@ -105,11 +105,11 @@ impl Shared {
         head: &[u8],
         peer: Option<SocketAddr>,
     ) -> Result<(Vec<u8>, Upgrade), Refused> {
-        let settings = self.settings().for_upgrade();
+        let configs = self.settings().configs.clone();
         let id = ConnectionId::next();
         let member = self.roster.join(id);
         let place = self.handshakes.enter(&self.roster);
-        let visit = self.visit(settings.for_messages.clone(), peer);
+        let visit = self.visit(configs.for_messages.clone(), peer);
         let answering = visit.answer(head, place);
         let Answered { welcome, info } = metrics::timed(Role::Server, answering).await?;
         // Without a member the place is lost from the start.
@@ -118,7 +118,14 @@ impl Shared {
             return Err(Refused::new(AcceptError::ShuttingDown, response));
         };
         member.keep(welcome.slot);
-        let upgrade = Upgrade::new(id, welcome.agreed, info, settings, member, None);
+        let upgrade = Upgrade {
+            id,
+            agreed: welcome.agreed,
+            info,
+            configs,
+            member,
+            opening: None,
+        };
         Ok((welcome.answer, upgrade))
     }
 
