@@ -30,12 +30,13 @@ fn serves_again_on_the_same_port_at_once() {
     let once = format!("serve {port}\nconnect ws://127.0.0.1:{port}\nstop\n");
     let outcome = run(&[], once.repeat(2));
     let stopped = format!("> Stopped serving on ws://127.0.0.1:{port}, 1 connection closed");
-    outcome.expect_in_order(&[
-        "0 closed 1001 (Going away) by peer",
-        &stopped,
-        &format!("> Serving echo on ws://127.0.0.1:{port}"),
-        &stopped,
-    ]);
+    let serving = format!("> Serving echo on ws://127.0.0.1:{port}");
+    outcome.expect_in_order(&[&serving, &stopped, &serving, &stopped]);
+    // The server has closed a connection when it has the client's answer; the client's own end of it
+    // comes before or after that.
+    for id in 0..2 {
+        outcome.expect_in_order(&[&format!("{id} closed 1001 (Going away) by peer")]);
+    }
     assert_eq!(outcome.status, Some(0));
 }
 
