@@ -4,16 +4,8 @@ use std::collections::VecDeque;
 
 use bowsprit::Message;
 
+use crate::events::Direction;
 use crate::printer::{hex, text};
-
-/// Which way a message went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// From this side to the peer.
-    Sent,
-    /// From the peer to this side.
-    Received,
-}
 
 /// The latest messages of a connection, within [`MAX_MESSAGES`] and [`MAX_BYTES`].
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event as Logged, Metadata, Subscriber};
 
-use crate::network::Event;
+use crate::network::Report;
 use crate::printer::text::harmless;
 
 /// What the targets of the library begin with, before the channel.
@@ -89,13 +89,13 @@ impl Drop for Entry {
 #[derive(Debug)]
 struct Reporter {
     channels: Channels,
-    events: UnboundedSender<Event>,
+    events: UnboundedSender<Report>,
     waiting: Arc<AtomicUsize>,
     dropped: AtomicUsize,
 }
 
 /// Has these channels told to the session, if there are any. Once, before there are connections.
-pub(crate) fn start(channels: Channels, events: UnboundedSender<Event>) -> bool {
+pub(crate) fn start(channels: Channels, events: UnboundedSender<Report>) -> bool {
     if channels.0.is_empty() {
         return false;
     }
@@ -105,7 +105,7 @@ pub(crate) fn start(channels: Channels, events: UnboundedSender<Event>) -> bool 
 }
 
 impl Reporter {
-    fn new(channels: Channels, events: UnboundedSender<Event>) -> Self {
+    fn new(channels: Channels, events: UnboundedSender<Report>) -> Self {
         Self {
             channels,
             events,
@@ -141,7 +141,7 @@ impl Subscriber for Reporter {
             waiting: Arc::clone(&self.waiting),
         };
         // A session that has ended prints nothing.
-        let _ = self.events.send(Event::Logged(entry));
+        let _ = self.events.send(Report::Logged(entry));
     }
 
     // The library has no spans, and those of others are not told.
@@ -203,7 +203,7 @@ mod tests {
         let (events, mut heard) = mpsc::unbounded_channel();
         let reporter = Reporter::new(Channels(["control"].into()), events);
         let mut next = || match heard.try_recv() {
-            Ok(Event::Logged(entry)) => entry,
+            Ok(Report::Logged(entry)) => entry,
             other => panic!("{other:?} is no line"),
         };
         tracing::subscriber::with_default(reporter, || {

@@ -12,13 +12,15 @@ use bowsprit::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::events::HttpAnswer;
 use crate::log::Entry;
 use crate::options::{Plan, Times};
+use crate::printer::text::{escape, excerpt};
 use crate::status::Status;
 
-/// Something that the session learns.
+/// What the session is told.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum Report {
     /// Of the connection with this id.
     Connection(u32, Change),
     /// The echo server has stopped; it had closed this many connections.
@@ -64,6 +66,9 @@ pub(crate) struct Retried {
     pub(crate) at: Instant,
 }
 
+/// How many characters of a status line are told.
+const MAX_STATUS_LINE: usize = 60;
+
 /// Why a connection did not open.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -72,22 +77,36 @@ pub(crate) struct Failure {
     /// The fault itself in the words of the library; foreign text, not escaped.
     pub(crate) detail: String,
     /// What the server answered, if it did.
-    pub(crate) answer: Option<Answer>,
+    pub(crate) answer: Option<HttpAnswer>,
     /// What it means for the exit status.
     pub(crate) status: Option<Status>,
 }
 
 impl Failure {
+    /// What went wrong, in one line, escaped.
+    pub(crate) fn line(&self) -> String {
+        match &self.answer {
+            Some(answer) if self.head == Self::STATUS => {
+                format!("HTTP {}", excerpt(&answer.status_line(), MAX_STATUS_LINE))
+            }
+            _ => escape(&self.detail).into_owned(),
+        }
+    }
+
     /// The text that the seed prints for an answer other than 101, alone in its line.
     pub(crate) const STATUS: &str = "Invalid HTTP status.";
 
     /// What to tell of this error; `times` are those that were asked for.
-    fn new(error: &ConnectError, times: &Times) -> Self {
-        let answer = error.response().map(|response| Answer {
-            status: format!("{} {}", response.status(), response.reason())
-                .trim_end()
-                .to_owned(),
-            server: response.header("server").map(str::to_owned),
+    pub(crate) fn new(error: &ConnectError, times: &Times) -> Self {
+        let answer = error.response().map(|response| {
+            let headers = response.headers();
+            HttpAnswer {
+                status: response.status(),
+                reason: response.reason().to_owned(),
+                headers: headers
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect(),
+            }
         });
         Self {
             head: head(error),
@@ -96,15 +115,6 @@ impl Failure {
             status: Status::of_failure(error, times),
         }
     }
-}
-
-/// The HTTP response that a connection failed on.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// The status code and the reason phrase; foreign text, not escaped.
-    pub(crate) status: String,
-    /// The `Server` header; foreign text, not escaped.
-    pub(crate) server: Option<String>,
 }
 
 /// The flags of this program that are the remedies which the library's text names.
@@ -182,7 +192,7 @@ pub(crate) struct Reporter {
     id: u32,
     times: Times,
     flow: Arc<Flow>,
-    events: UnboundedSender<Event>,
+    events: UnboundedSender<Report>,
     /// An end is told together with what follows it: a further try, or nothing.
     reconnects: bool,
     ended: Option<Closed>,
@@ -196,7 +206,7 @@ impl Reporter {
         id: u32,
         plan: &Plan,
         flow: Arc<Flow>,
-        events: UnboundedSender<Event>,
+        events: UnboundedSender<Report>,
     ) -> Self {
         Self {
             id,
@@ -216,7 +226,7 @@ impl Reporter {
 
     fn tell(&self, change: Change) {
         // A session that has ended needs to know nothing.
-        let _ = self.events.send(Event::Connection(self.id, change));
+        let _ = self.events.send(Report::Connection(self.id, change));
     }
 
     fn tell_within_flow(&self, cx: &mut Context<'_>, payload: usize, change: Change) {

@@ -11,7 +11,7 @@ use crate::args::Args;
 use crate::console::{Console, Mode};
 use crate::input::Input;
 use crate::log;
-use crate::network::Event;
+use crate::network::Report;
 use crate::options::{self, Options, Plan};
 use crate::printer::{self, text};
 use crate::session::{Manner, Session};
@@ -54,11 +54,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
         .map_err(failed)?;
     runtime.block_on(async {
         let manner = Manner {
-            is_quiet: args.quiet,
+            is_quiet: args.display.quiet,
             is_script: mode == Mode::Script,
         };
         let (sender, events) = mpsc::unbounded_channel();
-        let is_logging = log::start(args.channels(), sender.clone());
+        let is_logging = log::start(args.display.channels(), sender.clone());
         let session = Session::new(client, (args.options.clone(), plan), sender, manner);
         let signals = Signals::new().map_err(failed)?;
         let mut turns = Turns {
@@ -103,7 +103,7 @@ fn failed(error: io::Error) -> String {
 /// The session and everything that it is fed from.
 struct Turns {
     session: Session,
-    events: UnboundedReceiver<Event>,
+    events: UnboundedReceiver<Report>,
     signals: Signals,
     console: Box<dyn Console>,
     mode: Mode,

@@ -39,7 +39,7 @@ impl Connection {
                 answer: Some(answer),
                 ..
             }) => {
-                facts.push(("HTTP response", escape(&answer.status).into_owned()));
+                facts.push(("HTTP response", escape(&answer.status_line()).into_owned()));
             }
             Stage::Closed(closed) => closing_facts(closed, &mut facts),
             _ => {}

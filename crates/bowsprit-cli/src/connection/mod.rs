@@ -91,6 +91,13 @@ impl Connection {
         }
     }
 
+    /// What this many bytes tell was heard: the peer may send on.
+    pub(crate) fn heard(&self, payload: usize) {
+        if self.flow.remove(payload) {
+            self.handle.resume_reading();
+        }
+    }
+
     /// It will be made again.
     pub(crate) fn retry(&mut self, retried: &Retried) {
         self.ends += u32::from(retried.ended.is_some());
@@ -126,7 +133,7 @@ impl Connection {
             (None, Stage::Failed(failure)) => failure
                 .answer
                 .as_ref()
-                .and_then(|answer| answer.server.as_deref()),
+                .and_then(|answer| answer.header("server")),
             (None, _) => return "N/A".to_owned(),
         };
         match name {
@@ -197,7 +204,12 @@ pub(crate) const fn party(initiator: Initiator) -> &'static str {
 
 /// A duration for people: hundredths of a millisecond below one, whole ones from ten on.
 pub(crate) fn milliseconds(duration: Duration) -> String {
-    let millis = duration.as_secs_f64() * 1e3;
+    seconds(duration.as_secs_f64())
+}
+
+/// The same for a number of seconds.
+pub(crate) fn seconds(seconds: f64) -> String {
+    let millis = seconds * 1e3;
     let decimals = if millis < 1.0 {
         2
     } else {

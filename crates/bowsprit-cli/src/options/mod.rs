@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+mod display;
 mod limits;
 mod line;
 mod plan;
@@ -12,6 +13,7 @@ mod times;
 mod tls;
 mod units;
 
+pub(crate) use display::DisplayOptions;
 use limits::LimitOptions;
 pub(crate) use line::{carries_secret, help, names, parse};
 pub(crate) use plan::Plan;

@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::events::Event;
+
+pub(crate) mod events;
 pub(crate) mod hex;
 pub(crate) mod text;
 
@@ -9,6 +12,13 @@ pub(crate) mod text;
 pub(crate) trait Output {
     /// Adds one line; it appears with the next flush.
     fn line(&mut self, line: &str);
+
+    /// Adds what happened on a connection.
+    fn event(&mut self, event: &Event) {
+        if let Some(line) = events::line(event) {
+            self.line(&line);
+        }
+    }
 }
 
 /// Lines that wait to be written, and the stream that takes them.

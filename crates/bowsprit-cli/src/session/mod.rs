@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use bowsprit::Client;
+use bowsprit::{Client, Message};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::command::{self, Command};
 use crate::connection::{Connection, Stage};
-use crate::history::Direction;
+use crate::events::{Direction, Event, Payload, What};
 use crate::input::Input;
 use crate::log::Entry;
-use crate::network::{Change, Event};
+use crate::network::{Change, Report};
 use crate::options::{Options, Plan};
 use crate::printer::Output;
 use crate::printer::text::escape;
@@ -20,7 +20,6 @@ use crate::status::Status;
 
 mod perform;
 mod quit;
-mod report;
 mod send;
 mod wait;
 
@@ -43,7 +42,7 @@ pub(crate) struct Session {
     /// What the command line asks of every connection, as typed and made ready.
     defaults: Options,
     plan: Plan,
-    events: UnboundedSender<Event>,
+    events: UnboundedSender<Report>,
     manner: Manner,
     /// The ids here of the library's, which its log names.
     ids: HashMap<String, u32>,
@@ -63,7 +62,7 @@ impl Session {
     pub(crate) fn new(
         client: Client,
         (defaults, plan): (Options, Plan),
-        events: UnboundedSender<Event>,
+        events: UnboundedSender<Report>,
         manner: Manner,
     ) -> Self {
         Self {
@@ -105,11 +104,11 @@ impl Session {
     }
 
     /// Takes what the network tells.
-    pub(crate) fn handle_event(&mut self, event: Event, out: &mut dyn Output) {
+    pub(crate) fn handle_event(&mut self, event: Report, out: &mut dyn Output) {
         match event {
-            Event::Connection(id, change) => self.handle_change(id, change, out),
-            Event::Stopped(closed) => self.server_stopped(closed, out),
-            Event::Logged(entry) => return self.print_log(&entry, out),
+            Report::Connection(id, change) => self.handle_change(id, change, out),
+            Report::Stopped(closed) => self.server_stopped(closed, out),
+            Report::Logged(entry) => return self.print_log(&entry, out),
         }
         self.check_wait(out);
         self.check_quit(out);
@@ -226,45 +225,49 @@ impl Session {
         let Some(connection) = self.connections.get_mut(id as usize) else {
             return;
         };
-        let mut fault = None;
-        let line = match change {
+        let (what, fault) = match change {
             Change::Opened { info, at } => {
-                let line = report::opened(&info, connection.started, at);
+                let what = What::opened(&info, at.saturating_duration_since(connection.started));
                 connection.info = Some(info);
                 connection.stage = Stage::Open;
-                line
+                (what, None)
             }
             Change::Failed(failure) => {
-                let line = report::failed(&failure);
-                fault = failure.status;
+                let what = What::failed(&connection.uri, &failure);
+                let fault = failure.status;
                 connection.stage = Stage::Failed(failure);
-                line
+                (what, fault)
             }
             Change::Received(message) => {
-                if connection.flow.remove(message.as_bytes().len()) {
-                    connection.handle.resume_reading();
-                }
-                let line = report::received(&message);
-                connection.history.push(Direction::Received, message);
-                line
+                connection.heard(message.as_bytes().len());
+                connection
+                    .history
+                    .push(Direction::Received, message.clone());
+                (What::message(Direction::Received, message), None)
             }
             Change::Pong {
                 payload,
                 round_trip,
             } => {
-                if connection.flow.remove(payload.len()) {
-                    connection.handle.resume_reading();
-                }
+                connection.heard(payload.len());
                 // A pong that answers no ping of ours is of no interest (RFC 6455 §5.5.3).
                 let Some(ping) = connection.take_pong(&payload) else {
                     return;
                 };
-                report::pong(&ping, round_trip)
+                // What this program made up says nothing.
+                let payload = if ping.is_own { Vec::new() } else { payload };
+                let what = What::Pong {
+                    direction: Direction::Received,
+                    size: payload.len(),
+                    payload: Payload::of_control(&payload),
+                    seconds: round_trip.map(|time| time.as_secs_f64()),
+                };
+                (what, None)
             }
             Change::Queued(message, result) => {
                 connection.is_sending = false;
                 match result {
-                    Ok(()) => connection.history.push(Direction::Sent, message),
+                    Ok(()) => self.sent(id, message, out),
                     Err(error) => {
                         let answer = send::send_fault(id, connection, error);
                         self.refuse(&answer, out);
@@ -273,26 +276,36 @@ impl Session {
                 return;
             }
             Change::Retried(retried) => {
-                let end = retried.ended.as_ref().map(report::ended);
-                let line = report::retried(&retried);
                 connection.retry(&retried);
-                if let Some(end) = end.filter(|_| !self.manner.is_quiet) {
-                    out.line(&format!("{id} {end}"));
+                if let Some(closed) = &retried.ended {
+                    self.tell(id, What::ended(closed, None), out);
                 }
-                line
+                (What::retried(&retried), None)
             }
             Change::Ended(closed, status) => {
-                let line = report::ended(&closed);
-                fault = status;
+                let what = What::ended(&closed, status);
                 connection.stage = Stage::Closed(closed);
-                line
+                (what, status)
             }
         };
         if let Some(fault) = fault {
             self.note(fault);
         }
+        self.tell(id, what, out);
+    }
+
+    /// A message is on its way.
+    fn sent(&mut self, id: u32, message: Message, out: &mut dyn Output) {
+        if let Some(connection) = self.connections.get_mut(id as usize) {
+            connection.history.push(Direction::Sent, message.clone());
+        }
+        self.tell(id, What::message(Direction::Sent, message), out);
+    }
+
+    /// Tells what happened on a connection to whoever is to know.
+    fn tell(&mut self, id: u32, what: What, out: &mut dyn Output) {
         if !self.manner.is_quiet {
-            out.line(&format!("{id} {line}"));
+            out.event(&Event::now(Some(id), None, what));
         }
     }
 

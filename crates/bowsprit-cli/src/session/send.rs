@@ -11,8 +11,7 @@ use super::wait::PONG_LIMIT;
 use super::{Session, Target, Wait};
 use crate::command::{Ids, Payload};
 use crate::connection::{Connection, Ping, Stage};
-use crate::history::Direction;
-use crate::network::{Change, Event};
+use crate::network::{Change, Report};
 use crate::printer::Output;
 use crate::printer::text::{escape, fault};
 
@@ -43,7 +42,7 @@ impl Session {
         let mut refusals = Vec::new();
         let mut sent = 0;
         for id in found {
-            match self.send_to(id, &message) {
+            match self.send_to(id, &message, out) {
                 Ok(is_queued) => {
                     sent += 1;
                     waits.extend((!is_queued).then_some((id, Target::Queued)));
@@ -65,7 +64,12 @@ impl Session {
     }
 
     /// True if the message is in the queue, false if it waits for room there.
-    fn send_to(&mut self, id: u32, message: &Prepared) -> Result<bool, Refused> {
+    fn send_to(
+        &mut self,
+        id: u32,
+        message: &Prepared,
+        out: &mut dyn Output,
+    ) -> Result<bool, Refused> {
         let events = self.events.clone();
         let connection = self.existing(id)?;
         if connection.is_sending {
@@ -75,8 +79,7 @@ impl Session {
         }
         match connection.handle.send_prepared(message) {
             Ok(()) => {
-                let message = message.message().clone();
-                connection.history.push(Direction::Sent, message);
+                self.sent(id, message.message().clone(), out);
                 Ok(true)
             }
             Err(SendError::Full) => {
@@ -85,7 +88,7 @@ impl Session {
                 tokio::spawn(async move {
                     let result = handle.send_wait(message.clone()).await;
                     // A session that has ended needs no answer.
-                    let _ = events.send(Event::Connection(id, Change::Queued(message, result)));
+                    let _ = events.send(Report::Connection(id, Change::Queued(message, result)));
                 });
                 Ok(false)
             }

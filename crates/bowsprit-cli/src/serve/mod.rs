@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::oneshot;
 
-use crate::network::Event;
+use crate::network::Report;
 
 /// How long `stop` waits for the clients' close frames.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ impl EchoServer {
     /// # Errors
     ///
     /// When the port cannot be bound.
-    pub(crate) fn start(port: u16, events: UnboundedSender<Event>) -> io::Result<Self> {
+    pub(crate) fn start(port: u16, events: UnboundedSender<Report>) -> io::Result<Self> {
         let (bound, address) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         thread::Builder::new()
@@ -44,7 +44,7 @@ impl EchoServer {
                     let _ = bound.send(server.local_addr());
                     let closed = run(runtime, server, stopped);
                     // The session may be gone already.
-                    let _ = events.send(Event::Stopped(closed));
+                    let _ = events.send(Report::Stopped(closed));
                 }
                 Err(error) => drop(bound.send(Err(error))),
             })?;
@@ -61,7 +61,7 @@ impl EchoServer {
         format!("ws://{}", self.address)
     }
 
-    /// Closes its connections with 1001; [`Event::Stopped`] tells when that is done.
+    /// Closes its connections with 1001; [`Report::Stopped`] tells when that is done.
     pub(crate) fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
             // A server that is gone has nothing left to stop.
@@ -167,4 +167,10 @@ impl Handler for Echo {
         self.closed
             .fetch_add(usize::from(is_ours), Ordering::Relaxed);
     }
+}
+
+/// `bowsprit serve [ADDR]`
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    address: Option<String>,
 }

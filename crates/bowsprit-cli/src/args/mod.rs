@@ -1,10 +1,16 @@
 //! The command line as typed; the help of each flag is its doc comment.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::command::DEFAULT_PORT;
-use crate::log::Channels;
-use crate::options::Options;
+use crate::load::LoadArgs;
+use crate::oneshot::{ListenArgs, SendArgs};
+use crate::options::{DisplayOptions, Options};
+use crate::probe::{CheckArgs, PingArgs};
+use crate::recording::ReplayArgs;
+use crate::script::RunArgs;
+use crate::serve::ServeArgs;
+use crate::setup::CompletionArgs;
 
 /// What may stand on the command line.
 #[derive(Debug, Parser)]
@@ -14,30 +20,49 @@ use crate::options::Options;
     about = ABOUT,
     long_about = None,
     override_usage = "bowsprit [OPTIONS] [[connect] URI]",
-    after_help = AFTER_HELP
+    after_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
 )]
 pub(crate) struct Args {
-    /// Print only what WebSocket++'s tutorial does: no event lines, no facts
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
     /// Serve echo on 127.0.0.1 before the first command is read
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = PORT_TEXT)]
     pub(crate) serve: Option<u16>,
 
-    /// Print what the library logs: `all`, or some of its channels
-    #[arg(long, value_name = "CHANNELS")]
-    pub(crate) log: Option<Channels>,
-
-    /// Print every frame: --log frame_header,frame_payload
-    #[arg(long)]
-    pub(crate) trace: bool,
+    #[command(flatten)]
+    pub(crate) display: DisplayOptions,
 
     #[command(flatten)]
     pub(crate) options: Options,
 
     #[arg(hide = true)]
     words: Vec<String>,
+
+    #[command(subcommand)]
+    pub(crate) form: Option<Form>,
+}
+
+/// What the program does instead of a session at a prompt.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Form {
+    /// Send messages, print the answers, and leave
+    Send(SendArgs),
+    /// Print what comes until the connection ends
+    Listen(ListenArgs),
+    /// Measure round trips, as ping(8) prints them
+    Ping(PingArgs),
+    /// Explain a handshake: each stage, its time, what was agreed on
+    Check(CheckArgs),
+    /// Carry out a script
+    Run(RunArgs),
+    /// Serve: echo, broadcast, files, processes, another server
+    Serve(ServeArgs),
+    /// Measure a server under load
+    Load(LoadArgs),
+    /// Play a record of a session again
+    Replay(ReplayArgs),
+    /// Print completions for a shell
+    Completions(CompletionArgs),
 }
 
 impl Args {
@@ -53,16 +78,6 @@ impl Args {
             [uri] => Ok(Some(uri)),
             [word, uri] if word == "connect" => Ok(Some(uri)),
             _ => Err("one URI at a time; further ones are for the prompt".to_owned()),
-        }
-    }
-
-    /// What is to be printed of the library's log.
-    pub(crate) fn channels(&self) -> Channels {
-        let asked = self.log.clone().unwrap_or_default();
-        if self.trace {
-            asked.and_frames()
-        } else {
-            asked
         }
     }
 }

@@ -1,0 +1,94 @@
+//! The original's commands, and those that every session needs.
+
+use super::{IDS, Word};
+
+pub(super) const WORDS: [Word; 11] = [
+    Word {
+        name: "connect",
+        usages: &[
+            "connect <ws uri>",
+            "connect <options> <ws uri>: With options, see help connect",
+        ],
+        details: &[
+            "Opens a connection and answers with its id at once.",
+            "Words are quoted as in a shell where there are options; without, all is the URI.",
+            "@FILE or env:NAME for secrets: --header, --auth, --bearer, --cookie, --proxy.",
+        ],
+    },
+    Word {
+        name: "send",
+        usages: &[
+            "send <connection id> <message>",
+            "send <connection id> --hex <bytes>",
+            "send <connection id> --file <path>",
+        ],
+        details: &[
+            "Sends text: all that stands behind the one blank after the id.",
+            "send <id> -- <message> sends text that begins with --hex, --file or --.",
+            IDS,
+        ],
+    },
+    Word {
+        name: "close",
+        usages: &["close <connection id> [<close code:default=1000>] [<close reason>]"],
+        details: &[
+            "Starts the closing handshake. A code may be its name, such as going-away.",
+            IDS,
+        ],
+    },
+    Word {
+        name: "show",
+        usages: &["show <connection id>"],
+        details: &[
+            "Prints what is known of the connection, its messages too.",
+            IDS,
+        ],
+    },
+    Word {
+        name: "list",
+        usages: &["list"],
+        details: &["Prints one line for each connection."],
+    },
+    Word {
+        name: "ping",
+        usages: &["ping <connection id> [<payload>]"],
+        details: &[
+            "Sends a ping of up to 125 bytes; the pong is printed with its round-trip time.",
+            IDS,
+        ],
+    },
+    Word {
+        name: "serve",
+        usages: &["serve [<port:default=9002>]"],
+        details: &["Starts an echo server on 127.0.0.1; port 0 takes any that is free."],
+    },
+    Word {
+        name: "stop",
+        usages: &["stop"],
+        details: &["Stops the echo server; its connections are closed with 1001."],
+    },
+    Word {
+        name: "wait",
+        usages: &["wait <connection id> open|message|close [<seconds:default=10>]"],
+        details: &[
+            "Takes no further line until it has happened, on each of the connections.",
+            IDS,
+        ],
+    },
+    Word {
+        name: "help",
+        usages: &[
+            "help: Display this help text",
+            "help <command>: Display all of one command",
+        ],
+        details: &["Lists the commands, or explains one of them."],
+    },
+    Word {
+        name: "quit",
+        usages: &["quit: Exit the program", "quit!: Exit at once"],
+        details: &[
+            "Closes everything with 1001, in the order of the ids, and leaves.",
+            "quit! leaves at once.",
+        ],
+    },
+];

@@ -1,0 +1,346 @@
+//! What happens on a connection, as values: people's lines, JSON and records are all made from these.
+
+use std::time::{Duration, SystemTime};
+
+use bowsprit::{Closed, ConnectionInfo, Initiator, Message, PeerCertificate, TlsInfo};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::network::{Failure, Retried};
+
+mod payload;
+
+pub(crate) use payload::Payload;
+
+/// The version of the format that [`Event`] serializes to.
+pub(crate) const FORMAT: u32 = 1;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) time: Timestamp,
+    /// The connection that it happened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<u32>,
+    /// What the user calls that connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(flatten)]
+    pub(crate) what: What,
+}
+
+/// What happened. No text in it is escaped for a terminal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum What {
+    /// The first event of each output: which format this is.
+    Start { format: u32, program: String },
+    /// A connection is about to be made.
+    Connect { uri: String },
+    /// The opening handshake is done.
+    Open(Box<Opened>),
+    /// The connection will never open.
+    Fail(Box<Failed>),
+    /// A message was sent or came.
+    Message {
+        direction: Direction,
+        opcode: Opcode,
+        /// Bytes of payload.
+        size: usize,
+        #[serde(flatten)]
+        payload: Payload,
+    },
+    /// A ping was sent or came.
+    Ping {
+        direction: Direction,
+        size: usize,
+        #[serde(flatten)]
+        payload: Payload,
+    },
+    /// A pong was sent or came.
+    Pong {
+        direction: Direction,
+        size: usize,
+        #[serde(flatten)]
+        payload: Payload,
+        /// How long after the ping that it answers.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds: Option<f64>,
+    },
+    /// The connection has ended.
+    Close(Box<Ended>),
+    /// It did not open or has ended, and will be made again.
+    Retry {
+        number: u32,
+        /// Until then.
+        seconds: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// What a command answered.
+    Answer { text: String },
+    /// A line of the library's log.
+    Log { text: String },
+}
+
+/// How a connection opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Opened {
+    pub(crate) uri: String,
+    /// How long it took, from the name's resolution on.
+    pub(crate) seconds: f64,
+    pub(crate) status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subprotocol: Option<String>,
+    /// The parameters of permessage-deflate, where it was agreed on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compression: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<TlsFacts>,
+    /// Of the server's response, but for those that only the handshake needs.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+/// What TLS settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TlsFacts {
+    pub(crate) version: String,
+    pub(crate) cipher: String,
+    pub(crate) verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) alpn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<CertificateFacts>,
+}
+
+/// Who the server says that it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CertificateFacts {
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) not_before: Timestamp,
+    pub(crate) not_after: Timestamp,
+    pub(crate) days_left: i64,
+    pub(crate) sha256: String,
+}
+
+/// Why a connection did not open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Failed {
+    pub(crate) uri: String,
+    /// In the words of the library, with this program's remedies.
+    pub(crate) error: String,
+    /// The exit status that it stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exit_status: Option<u8>,
+    /// What the server answered, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http: Option<HttpAnswer>,
+}
+
+/// An HTTP response that is no 101, or not a right one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HttpAnswer {
+    pub(crate) status: u16,
+    pub(crate) reason: String,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl HttpAnswer {
+    /// The status code and the reason phrase; foreign text, not escaped.
+    pub(crate) fn status_line(&self) -> String {
+        format!("{} {}", self.status, self.reason)
+            .trim_end()
+            .to_owned()
+    }
+
+    /// The first header of this name, in any case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// The peer's; 1005 where it gave none, 1006 where it sent no close frame.
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+    /// This side's, where it sent a close frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sent: Option<CloseText>,
+    /// `local` or `remote`: who began the closing handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) initiator: Option<Party>,
+    /// Whether both sides sent a close frame.
+    pub(crate) clean: bool,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cause: Option<String>,
+    /// The exit status that it stands for, where something was wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exit_status: Option<u8>,
+}
+
+/// A close code and a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CloseText {
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+}
+
+/// Which way something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Direction {
+    /// From this side to the peer.
+    Sent,
+    /// From the peer to this side.
+    Received,
+}
+
+/// The kind of a message (RFC 6455 §5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Opcode {
+    Text,
+    Binary,
+}
+
+/// A side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Party {
+    Local,
+    Remote,
+}
+
+impl What {
+    /// The first event of an output.
+    pub(crate) fn start() -> Self {
+        Self::Start {
+            format: FORMAT,
+            program: concat!("bowsprit/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// A connection that has opened.
+    pub(crate) fn opened(info: &ConnectionInfo, took: Duration) -> Self {
+        let headers = info
+            .headers()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self::Open(Box::new(Opened {
+            uri: info.uri().to_owned(),
+            seconds: took.as_secs_f64(),
+            status: 101,
+            peer: info.peer().map(|peer| peer.to_string()),
+            subprotocol: info.subprotocol().map(str::to_owned),
+            compression: info.deflate().map(|params| params.to_string()),
+            tls: info.tls().map(TlsFacts::new),
+            headers: headers.collect(),
+        }))
+    }
+
+    /// A connection that did not open.
+    pub(crate) fn failed(uri: &str, failure: &Failure) -> Self {
+        Self::Fail(Box::new(Failed {
+            uri: uri.to_owned(),
+            error: failure.detail.clone(),
+            exit_status: failure.status.map(|status| status as u8),
+            http: failure.answer.clone(),
+        }))
+    }
+
+    /// A message that was sent or came.
+    pub(crate) fn message(direction: Direction, message: Message) -> Self {
+        Self::Message {
+            direction,
+            opcode: match message {
+                Message::Text(_) => Opcode::Text,
+                Message::Binary(_) => Opcode::Binary,
+            },
+            size: message.as_bytes().len(),
+            payload: Payload::of(message),
+        }
+    }
+
+    /// A connection that has ended.
+    pub(crate) fn ended(closed: &Closed, status: Option<crate::status::Status>) -> Self {
+        Self::Close(Box::new(Ended {
+            code: closed.remote_code().0,
+            reason: closed.remote_reason().to_owned(),
+            sent: closed.local.as_ref().map(|frame| CloseText {
+                code: frame.code.0,
+                reason: frame.reason.to_string(),
+            }),
+            initiator: closed.initiator.map(|initiator| match initiator {
+                Initiator::Local => Party::Local,
+                Initiator::Remote => Party::Remote,
+            }),
+            clean: closed.is_clean(),
+            cause: closed.cause.as_ref().map(ToString::to_string),
+            exit_status: status.map(|status| status as u8),
+        }))
+    }
+
+    /// A further try.
+    pub(crate) fn retried(retried: &Retried) -> Self {
+        Self::Retry {
+            number: retried.number,
+            seconds: retried.delay.as_secs_f64(),
+            error: retried.failure.clone(),
+        }
+    }
+}
+
+impl TlsFacts {
+    fn new(tls: &TlsInfo) -> Self {
+        Self {
+            version: tls.version.to_owned(),
+            cipher: tls.cipher.to_owned(),
+            verified: tls.verified,
+            alpn: tls.alpn.as_ref().map(|name| name.clone().into_owned()),
+            certificate: tls.peer.as_deref().map(CertificateFacts::new),
+        }
+    }
+}
+
+impl CertificateFacts {
+    fn new(peer: &PeerCertificate) -> Self {
+        let moment = |time| Timestamp::try_from(time).unwrap_or_default();
+        Self {
+            subject: peer.subject.clone(),
+            issuer: peer.issuer.clone(),
+            names: peer.names.iter().map(ToString::to_string).collect(),
+            not_before: moment(peer.not_before),
+            not_after: moment(peer.not_after),
+            days_left: peer.days_left(SystemTime::now()),
+            sha256: peer.fingerprint(),
+        }
+    }
+}
+
+impl Event {
+    /// Something that happens now.
+    pub(crate) fn now(id: Option<u32>, name: Option<String>, what: What) -> Self {
+        Self {
+            time: Timestamp::now(),
+            id,
+            name,
+            what,
+        }
+    }
+
+    /// The event as one line of JSON, with its end.
+    pub(crate) fn to_json(&self) -> String {
+        // No map in it has keys that are not text, and no number is infinite.
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+}
