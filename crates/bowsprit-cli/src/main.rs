@@ -27,11 +27,16 @@ mod status;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use args::{Args, Form};
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
-    match run::run(&args) {
+    let status = Args::read().and_then(|args| match &args.form {
+        None => run::run(&args),
+        Some(Form::Completions(args)) => setup::completions(args),
+        Some(Form::Man(args)) => setup::manual(args),
+        Some(_) => Err("not yet".to_owned()),
+    });
+    match status {
         Ok(status) => ExitCode::from(status),
         Err(fault) => {
             printer::warn(&fault);

@@ -15,6 +15,7 @@ use crate::network::Report;
 use crate::options::{self, Options, Plan};
 use crate::printer::{self, text};
 use crate::session::{Manner, Session};
+use crate::setup::Profiles;
 use crate::signals::{self, Signal, Signals};
 use crate::status::Status;
 
@@ -59,7 +60,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
         };
         let (sender, events) = mpsc::unbounded_channel();
         let is_logging = log::start(args.display.channels(), sender.clone());
-        let session = Session::new(client, (args.options.clone(), plan), sender, manner);
+        let session = {
+            let profiles = Profiles::new(args.config.clone());
+            let defaults = (args.options.clone(), plan);
+            Session::new(client, profiles, defaults, sender, manner)
+        };
         let signals = Signals::new().map_err(failed)?;
         let mut turns = Turns {
             session,

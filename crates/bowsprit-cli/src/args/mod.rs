@@ -1,6 +1,9 @@
-//! The command line as typed; the help of each flag is its doc comment.
+//! The command line: what may be typed, and how it is explained.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::command::DEFAULT_PORT;
 use crate::load::LoadArgs;
@@ -10,24 +13,26 @@ use crate::probe::{CheckArgs, PingArgs};
 use crate::recording::ReplayArgs;
 use crate::script::RunArgs;
 use crate::serve::ServeArgs;
-use crate::setup::CompletionArgs;
+use crate::setup::{self, CompletionArgs, ManArgs};
 
-/// What may stand on the command line.
+mod definition;
+mod examples;
+mod forms;
+pub(crate) mod uri;
+
+pub(crate) use definition::definition;
+
+/// What may stand on the command line; the help of each option is its doc comment.
 #[derive(Debug, Parser)]
-#[command(
-    name = "bowsprit",
-    version,
-    about = ABOUT,
-    long_about = None,
-    override_usage = "bowsprit [OPTIONS] [[connect] URI]",
-    after_help = AFTER_HELP,
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
-)]
+#[command(name = "bowsprit", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     /// Serve echo on 127.0.0.1 before the first command is read
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = PORT_TEXT)]
     pub(crate) serve: Option<u16>,
+
+    /// Read this configuration file; '' for none
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
+    pub(crate) config: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) display: DisplayOptions,
@@ -45,7 +50,7 @@ pub(crate) struct Args {
 /// What the program does instead of a session at a prompt.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Form {
-    /// Send messages, print the answers, and leave
+    /// Send messages, print the answers, leave
     Send(SendArgs),
     /// Print what comes until the connection ends
     Listen(ListenArgs),
@@ -53,33 +58,18 @@ pub(crate) enum Form {
     Ping(PingArgs),
     /// Explain a handshake: each stage, its time, what was agreed on
     Check(CheckArgs),
-    /// Carry out a script
+    /// Carry out a script: send, expect, assert
     Run(RunArgs),
-    /// Serve: echo, broadcast, files, processes, another server
+    /// Serve echo, broadcast, files, processes, another server
     Serve(ServeArgs),
     /// Measure a server under load
     Load(LoadArgs),
-    /// Play a record of a session again
+    /// Play a recorded session again, or its server
     Replay(ReplayArgs),
     /// Print completions for a shell
     Completions(CompletionArgs),
-}
-
-impl Args {
-    /// What to connect to at once, if anything.
-    ///
-    /// # Errors
-    ///
-    /// When the words are neither a URI nor `connect` and a URI.
-    pub(crate) fn uri(&self) -> Result<Option<&str>, String> {
-        match self.words.as_slice() {
-            [] => Ok(None),
-            [word] if word == "connect" => Err("connect needs a URI".to_owned()),
-            [uri] => Ok(Some(uri)),
-            [word, uri] if word == "connect" => Ok(Some(uri)),
-            _ => Err("one URI at a time; further ones are for the prompt".to_owned()),
-        }
-    }
+    /// Print the manual page of the program or of a form
+    Man(ManArgs),
 }
 
 const PORT_TEXT: &str = "9002";
@@ -88,16 +78,40 @@ const _: () = assert!(
     "the flag and the command have the same default"
 );
 
-const ABOUT: &str = "\
-The WebSocket utility client: many connections at one prompt, whose `help` lists the commands.
-The options of a connection are the defaults of each `connect`, which takes the same ones.";
+impl Args {
+    /// The command line as typed, with what the configuration adds to it. Help, the version, and what
+    /// clap finds wrong end the program here.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration is wrong; the text says where.
+    pub(crate) fn read() -> Result<Self, String> {
+        let typed: Vec<OsString> = std::env::args_os().collect();
+        if let Some(help) = definition::whole_help(&typed) {
+            setup::print(help.as_bytes())?;
+            std::process::exit(0);
+        }
+        let definition = definition();
+        let whole = setup::layers::add(&definition, typed)?;
+        let matches = definition.get_matches_from(whole);
+        Self::from_arg_matches(&matches).map_err(|fault| fault.to_string())
+    }
 
-const AFTER_HELP: &str = "\
---header, --auth, --bearer, --cookie and --proxy take @FILE or env:NAME for a value too.
-
-From a pipe each command waits for what it started. The exit status tells what went wrong first:
-  1 a line was refused or a wait not fulfilled   5 the opening handshake was refused
-  2 wrong options                                6 the peer broke the protocol
-  3 could not connect                            7 dropped without a close frame
-  4 TLS                                          8 closed by the peer with another code
-  124 a time that was asked for is over          129, 130, 143 SIGHUP, SIGINT, SIGTERM";
+    /// What to connect to at once, if anything.
+    ///
+    /// # Errors
+    ///
+    /// When the words are neither a URI nor `connect` and a URI.
+    pub(crate) fn uri(&self) -> Result<Option<&str>, String> {
+        let words = match self.words.as_slice() {
+            [word] if word == "connect" => return Err("connect needs a URI".to_owned()),
+            [word, uris @ ..] if word == "connect" => uris,
+            words => words,
+        };
+        match words {
+            [] => Ok(None),
+            [uri] if uri.contains(':') => Ok(Some(uri)),
+            [word, ..] => Err(forms::unknown(word)),
+        }
+    }
+}

@@ -45,6 +45,21 @@ pub(crate) fn parse(text: &str) -> Result<(Options, String), String> {
     Ok((line.options, uri.clone()))
 }
 
+/// The definition of `connect` at the prompt.
+pub(crate) fn line_definition() -> Command {
+    Line::command()
+}
+
+/// The options that these words are.
+///
+/// # Errors
+///
+/// When one has a wrong value; the text is as above.
+pub(crate) fn from_words(words: Vec<std::ffi::OsString>) -> Result<Options, String> {
+    let line = Line::try_parse_from(words).map_err(|error| sentence(&error))?;
+    Ok(line.options)
+}
+
 /// What is wrong, in one line.
 fn sentence(error: &clap::Error) -> String {
     let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
@@ -171,7 +186,8 @@ pub(crate) fn carries_secret(line: &str) -> bool {
     false
 }
 
-fn is_secret(option: &str, value: &str) -> bool {
+/// Whether the value of this option is one that nobody else may read.
+pub(crate) fn is_secret(option: &str, value: &str) -> bool {
     match option {
         "subprotocol" => value.split(',').any(|name| name.len() > MAX_SUBPROTOCOL),
         "proxy" => value.contains('@') && !Secret::is_reference(value),
@@ -269,7 +285,7 @@ mod tests {
         for option in [
             "-H, --header LINE",
             "    --open-timeout TIME",
-            "    --insecure",
+            "-k, --insecure",
         ] {
             let line = lines
                 .iter()

@@ -15,7 +15,7 @@ mod units;
 
 pub(crate) use display::DisplayOptions;
 use limits::LimitOptions;
-pub(crate) use line::{carries_secret, help, names, parse};
+pub(crate) use line::{carries_secret, from_words, help, is_secret, line_definition, names, parse};
 pub(crate) use plan::Plan;
 use request::RequestOptions;
 use route::RouteOptions;

@@ -46,7 +46,7 @@ pub(crate) struct TlsOptions {
     pin: Vec<String>,
 
     /// DANGER: accept any certificate; anyone on the way can read and change all
-    #[arg(long)]
+    #[arg(short = 'k', long)]
     insecure: bool,
 }
 

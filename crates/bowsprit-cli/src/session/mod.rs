@@ -16,6 +16,7 @@ use crate::options::{Options, Plan};
 use crate::printer::Output;
 use crate::printer::text::escape;
 use crate::serve::EchoServer;
+use crate::setup::Profiles;
 use crate::status::Status;
 
 mod perform;
@@ -39,6 +40,8 @@ pub(crate) struct Manner {
 #[derive(Debug)]
 pub(crate) struct Session {
     client: Client,
+    /// Where `@name` leads to.
+    profiles: Profiles,
     /// What the command line asks of every connection, as typed and made ready.
     defaults: Options,
     plan: Plan,
@@ -61,12 +64,14 @@ impl Session {
     /// A session without connections; what the network tells comes back through `events`.
     pub(crate) fn new(
         client: Client,
+        profiles: Profiles,
         (defaults, plan): (Options, Plan),
         events: UnboundedSender<Report>,
         manner: Manner,
     ) -> Self {
         Self {
             client,
+            profiles,
             defaults,
             plan,
             events,

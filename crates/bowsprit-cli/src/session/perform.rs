@@ -23,6 +23,14 @@ impl Session {
         options: Options,
         out: &mut dyn Output,
     ) -> Result<(), Refused> {
+        let (uri, options) = match self.profiles.find(&uri)? {
+            None => (uri, options),
+            Some((uri, profile)) => {
+                let options = options.over(&profile);
+                options.fit(&uri)?;
+                (uri, options)
+            }
+        };
         let is_insecure = options.is_insecure();
         let own = if options.is_given() {
             Some(Plan::new(&options.over(&self.defaults))?)

@@ -16,5 +16,6 @@ mod reconnecting;
 mod routes;
 mod seed;
 mod serving;
+mod setup;
 mod support;
 mod tls;

@@ -156,14 +156,14 @@ fn logs_in_with_a_token() {
 
 #[test]
 fn sends_all_cookies_in_one_header() {
-    let environment = [("BOWSPRIT_COOKIE", "c=3")];
+    let environment = [("HARBOUR_COOKIE", "c=3")];
     let words = [
         "-b",
         "a=1",
         "--cookie",
         "b=x=y",
         "-b",
-        "env:BOWSPRIT_COOKIE",
+        "env:HARBOUR_COOKIE",
     ];
     expect(&environment, &words, "Cookie", Some("a=1; b=x=y; c=3"));
 }
@@ -276,7 +276,7 @@ fn connects_to_the_uri_of_the_command_line_at_once() {
         ),
         (
             &["http//a"],
-            "bowsprit: Connect initialization error: invalid uri\n",
+            "bowsprit: http//a has no scheme: wss://http//a, or ws://http//a without TLS\n",
         ),
     ] {
         let outcome = run(words, "");
@@ -287,7 +287,7 @@ fn connects_to_the_uri_of_the_command_line_at_once() {
 #[test]
 fn explains_every_option_at_the_prompt_and_on_the_command_line() {
     let of_prompt = run(&[], "help connect\n");
-    let of_flags = run(&["--help"], "");
+    let of_flags = run(&["--help-all"], "");
     for option in [
         "--ca",
         "--only-ca",

@@ -83,8 +83,8 @@ fn takes_the_proxy_of_the_environment_unless_told_otherwise() {
         assert!(!outcome.stdout.contains("> Proxy"), "{outcome:?}");
         assert_eq!(outcome.status, Some(3));
     }
-    let script = "connect -x env:BOWSPRIT_PROXY ws://chat.invalid/\n";
-    let outcome = run_in(&[("BOWSPRIT_PROXY", &proxy)], &[], script);
+    let script = "connect -x env:HARBOUR_PROXY ws://chat.invalid/\n";
+    let outcome = run_in(&[("HARBOUR_PROXY", &proxy)], &[], script);
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
 }
 

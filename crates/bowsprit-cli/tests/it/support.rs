@@ -55,6 +55,8 @@ impl Program {
     pub(crate) fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_bowsprit"))
             .args(arguments)
+            // What the user has configured is none of a test's business.
+            .env("BOWSPRIT_CONFIG", "")
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

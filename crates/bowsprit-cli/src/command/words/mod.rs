@@ -20,7 +20,7 @@ const TOPICS: [(&str, &[Word]); 1] = [("Command List", &basics::WORDS)];
 /// What may stand for an id.
 const IDS: &str = "An id may be a list such as 0,2,5-9, or all.";
 
-fn words() -> impl Iterator<Item = &'static Word> {
+fn words() -> impl Iterator<Item = &'static Word> + Clone {
     TOPICS.iter().flat_map(|(_, words)| *words)
 }
 
@@ -65,19 +65,30 @@ pub(crate) fn usage(command: &str) -> &'static str {
 }
 
 /// The commands, each once.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
     words().map(|word| word.name)
 }
 
 /// The command that a wrong word was probably meant to be: the same in other case, the only one
 /// that begins so, one that has more behind it, or one that differs by a single slip.
 pub(crate) fn suggest(word: &str) -> Option<&'static str> {
+    closest(word, names())
+}
+
+/// The same among any names.
+pub(crate) fn closest<'a>(
+    word: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
-    let mut longer = names().filter(|name| name.starts_with(&word));
+    let mut longer = names.clone().filter(|name| name.starts_with(&word));
     match (longer.next(), longer.next()) {
         (Some(name), None) => Some(name),
         (Some(_), Some(_)) => None,
-        (None, _) => names().find(|name| word.starts_with(name) || is_one_slip_away(&word, name)),
+        (None, _) => {
+            let mut names = names;
+            names.find(|name| word.starts_with(name) || is_one_slip_away(&word, name))
+        }
     }
 }
 

@@ -1,0 +1,190 @@
+//! The definition of the command line, with its help: one screen, and all of it.
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
+
+use super::Args;
+use super::examples::EXAMPLES;
+
+/// The first screen: what the program can do, and what most people need.
+const SCREEN: &str = "\
+The WebSocket client for people and scripts.
+
+  bowsprit                       a prompt for many connections; try its `help`
+  bowsprit URI                   the same, connected; in a pipe, lines are messages
+  bowsprit send URI MESSAGE...   send messages, print the answers, leave
+  bowsprit listen URI            print what comes until the connection ends
+  bowsprit ping URI              measure round trips, as ping(8) does
+  bowsprit check URI             explain a handshake, stage by stage
+  bowsprit run FILE...           carry out scripts: send, expect, assert
+  bowsprit serve [ADDR]          serve echo, chat, files, processes, a proxy
+  bowsprit load URI              measure a server under load
+  bowsprit replay FILE [URI]     play a recorded session again, or its server
+  bowsprit completions SHELL     print completions for a shell
+  bowsprit man [FORM]            print a manual page
+
+  -H, --header 'Name: value'    -u, --auth USER:PW     --bearer TOKEN
+  -s, --subprotocol LIST        -k, --insecure         --ca FILE
+  -x, --proxy URI               -L (follow redirects)  --reconnect
+  --json    -q, --quiet    -v, --verbose    -t, --timestamps    --record FILE
+
+`bowsprit FORM --help` explains a form with examples; `bowsprit --help-all` lists
+every option. A URI may also be HOST:PORT, :PORT, or @PROFILE of the configuration.
+";
+
+const USAGE: &str = "\
+bowsprit [OPTIONS] [URI]        at a terminal: a prompt, whose `help` lists its commands
+       ... | bowsprit [OPTIONS] URI    in a pipe: lines are messages, messages are lines
+       bowsprit <FORM> [OPTIONS] ...   all else; `bowsprit <FORM> --help` has examples";
+
+const STATUSES: &str = "\
+Exit status, by what went wrong first:
+  1 what was asked for did not come true         6 the peer broke the protocol
+  2 wrong options                                7 dropped without a close frame
+  3 could not connect                            8 closed by the peer with another code
+  4 TLS                                          124 a time that was asked for is over
+  5 the opening handshake was refused            129, 130, 143 SIGHUP, SIGINT, SIGTERM";
+
+const SECRETS: &str = "\
+--header, --auth, --bearer, --cookie and --proxy take @FILE or env:NAME for a value too.";
+
+/// What the headings of the options begin with that every connection takes.
+const CONNECTION: [&str; 5] = ["TLS", "Request", "Route", "Times", "Limits"];
+
+/// Those of them that most people need.
+const FAMILIAR: [&str; 6] = [
+    "header",
+    "auth",
+    "bearer",
+    "subprotocol",
+    "insecure",
+    "proxy",
+];
+
+/// The option that prints all of the help.
+const ALL: &str = "help-all";
+
+/// The command line as clap reads it.
+pub(crate) fn definition() -> Command {
+    whole().override_help(SCREEN)
+}
+
+fn whole() -> Command {
+    let command = Args::command()
+        .about("The WebSocket client for people and scripts")
+        .override_usage(USAGE)
+        .subcommand_value_name("FORM")
+        .subcommand_help_heading("Forms")
+        .disable_help_subcommand(true)
+        .after_help(format!("{SECRETS}\n\n{STATUSES}"))
+        .mut_args(arrange);
+    with_help(command).mut_subcommands(|form| {
+        let examples = EXAMPLES.iter().find(|(name, _)| *name == form.get_name());
+        let examples = examples.map_or(&[][..], |(_, lines)| lines);
+        let mut ending = format!("Examples:\n  {}", examples.join("\n  "));
+        if form.get_arguments().any(|arg| arg.get_id() == "bearer") {
+            ending.push_str("\n\n--help-all lists the other options of a connection.");
+        }
+        with_help(form.after_help(ending).mut_args(arrange))
+    })
+}
+
+/// All of the help, if these words ask for it.
+pub(super) fn whole_help(typed: &[OsString]) -> Option<String> {
+    let mut words = typed.iter().skip(1).take_while(|word| *word != "--");
+    words
+        .clone()
+        .find(|word| word.to_str() == Some("--help-all"))?;
+    let mut whole = whole();
+    whole.build();
+    let first = words
+        .next()
+        .and_then(|word| word.to_str())
+        .unwrap_or_default();
+    let command = whole.find_subcommand(first).cloned().unwrap_or(whole);
+    let mut command = command.mut_args(|arg| arg.hide_short_help(false));
+    Some(command.render_help().to_string())
+}
+
+/// `--help` is one screen, `--help-all` all of it, and as compact.
+fn with_help(command: Command) -> Command {
+    let help = Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::HelpShort);
+    let all = Arg::new(ALL).long(ALL).action(ArgAction::SetTrue);
+    command
+        .disable_help_flag(true)
+        .arg(help.help("Print this help").help_heading("Help"))
+        .arg(all.help("Print every option").help_heading("Help"))
+}
+
+/// Leaves an option of connections out of the first screen, unless it is a familiar one; values that
+/// an option may have stand in its text.
+fn arrange(arg: Arg) -> Arg {
+    let heading = arg.get_help_heading().unwrap_or_default();
+    let is_for_connections = CONNECTION.iter().any(|known| heading.starts_with(known));
+    let is_folded = is_for_connections && !FAMILIAR.contains(&arg.get_id().as_str());
+    let arg = if arg.is_positional() {
+        arg.help_heading(None)
+    } else {
+        arg
+    };
+    let takes_value = arg.get_action().takes_values();
+    arg.hide_short_help(is_folded)
+        .hide_possible_values(takes_value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_no_contradictions() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn explains_itself_on_one_screen() {
+        assert!(SCREEN.lines().count() <= 24, "{SCREEN}");
+        assert!(
+            SCREEN.lines().all(|line| line.chars().count() <= 84),
+            "{SCREEN}"
+        );
+        for form in definition().get_subcommands() {
+            let name = form.get_name();
+            assert!(SCREEN.contains(&format!("  bowsprit {name} ")), "{name}");
+            let screen = form.clone().render_help().to_string();
+            assert!(screen.lines().count() <= 60, "{screen}");
+        }
+    }
+
+    #[test]
+    fn lists_every_option_when_it_is_asked_for_all() {
+        let typed = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let help = whole_help(&typed(&["bowsprit", "--help-all"])).expect("help");
+        for option in ["--pin <HEX>", "--reconnect", "--json", "124", "  load "] {
+            assert!(help.contains(option), "{option}: {help}");
+        }
+        let help = whole_help(&typed(&["bowsprit", "send", "ws://h", "--help-all"]));
+        assert!(help.is_some_and(|help| help.contains("--pin <HEX>")));
+        assert_eq!(
+            whole_help(&typed(&["bowsprit", "send", "--", "--help-all"])),
+            None
+        );
+    }
+
+    #[test]
+    fn reads_every_example() {
+        for (form, lines) in EXAMPLES {
+            for line in lines {
+                let line = line.split(['|', '>']).next().unwrap_or_default();
+                let words = shell_words::split(line).expect("an example is quoted right");
+                let matches = definition().try_get_matches_from(&words);
+                let matches = matches.unwrap_or_else(|fault| panic!("{line}: {fault}"));
+                assert_eq!(matches.subcommand_name(), Some(form), "{line}");
+            }
+        }
+    }
+}

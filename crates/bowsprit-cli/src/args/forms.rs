@@ -1,0 +1,28 @@
+//! Words that are no form of the program, and what they were meant to be.
+
+use clap::CommandFactory as _;
+
+use super::{Args, uri};
+use crate::command::words;
+use crate::printer::text::escape;
+
+/// What to say of a first word that is neither a form nor a URI.
+pub(super) fn unknown(word: &str) -> String {
+    let command = Args::command();
+    let forms: Vec<&str> = command
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    let shown = escape(word);
+    match words::closest(word, forms.iter().copied()) {
+        Some(meant) => format!("{shown} is no form of this program (did you mean {meant}?)"),
+        None if word.contains(':') => {
+            "one URI at a time; further ones are for the prompt".to_owned()
+        }
+        None if word.contains(['.', '/']) => uri::check_scheme(word).err().unwrap_or_default(),
+        None => format!(
+            "{shown} is no form of this program; there are {}",
+            forms.join(", ")
+        ),
+    }
+}

@@ -1,0 +1,60 @@
+//! Short forms of URIs, for the command line only: `:9002`, `localhost:9002/chat`.
+
+use crate::printer::text::escape;
+
+/// What begins a URI of this program without two slashes.
+const UNIX: &str = "ws+unix:";
+
+/// The URI that a short form stands for; `None` where the text is none.
+pub(crate) fn lengthen(text: &str) -> Option<String> {
+    let authority = text.split(['/', '?', '#']).next()?;
+    let (host, port) = authority.rsplit_once(':')?;
+    port.parse::<u16>().ok()?;
+    let is_named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let is_ipv6 = host.starts_with('[') && host.ends_with(']');
+    match host {
+        "" => Some(format!("ws://localhost{text}")),
+        _ if is_ipv6 || host.chars().all(is_named) => Some(format!("ws://{text}")),
+        _ => None,
+    }
+}
+
+/// Fails where a text has no scheme.
+///
+/// # Errors
+///
+/// Says what was probably meant.
+pub(crate) fn check_scheme(text: &str) -> Result<(), String> {
+    if text.contains("://") || text.starts_with(UNIX) {
+        return Ok(());
+    }
+    let shown = escape(text);
+    Err(format!(
+        "{shown} has no scheme: wss://{shown}, or ws://{shown} without TLS"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_short_forms_from_uris_and_names() {
+        for (text, whole) in [
+            (":9002", Some("ws://localhost:9002")),
+            (":9002/chat?x=1", Some("ws://localhost:9002/chat?x=1")),
+            ("localhost:9002", Some("ws://localhost:9002")),
+            ("[::1]:80/a:b", Some("ws://[::1]:80/a:b")),
+            ("example.org", None),
+            ("ws://example.org:80", None),
+            ("localhost:port", None),
+            ("localhost:66666", None),
+            ("user@host:80", None),
+            ("ws+unix:/run/a.sock", None),
+        ] {
+            assert_eq!(lengthen(text).as_deref(), whole, "{text}");
+        }
+        assert!(check_scheme("example.org/chat").is_err());
+        assert_eq!(check_scheme("ws+unix:/run/a.sock"), Ok(()));
+    }
+}

@@ -1,0 +1,258 @@
+//! Help, completions, manual pages, and what is configured in files and the environment.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::{Peer, Program, run, run_in, serve};
+
+/// A configuration file of one test.
+struct Configured {
+    path: PathBuf,
+}
+
+impl Configured {
+    fn new(name: &str, text: &str) -> Self {
+        let name = format!("bowsprit-it-{}-{name}.toml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, text).expect("the file can be written");
+        Self { path }
+    }
+
+    fn option(&self) -> String {
+        format!("--config={}", self.path.display())
+    }
+}
+
+impl Drop for Configured {
+    fn drop(&mut self) {
+        // A file that is left behind harms nobody.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A server that accepts, repeats the request's header lines with `X-` as a message, and closes.
+fn repeat_headers(mut peer: Peer) {
+    let request = peer.request();
+    peer.answer(&request, "");
+    let lines = request.lines().filter(|line| line.starts_with("X-"));
+    let first = request.lines().next().unwrap_or_default().to_owned();
+    peer.text(&lines.fold(first, |text, line| format!("{text}|{line}")));
+    peer.echo_close();
+}
+
+#[test]
+fn explains_itself_on_one_screen_and_all_of_it_when_asked() {
+    let outcome = run(&["--help"], "");
+    assert!(outcome.lines().len() <= 24, "{}", outcome.stdout);
+    assert_eq!(outcome.stdout, run(&["-h"], "").stdout);
+    assert!(!outcome.stdout.contains("--max-fragments"));
+    let outcome = run(&["--help-all"], "");
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    for option in ["--max-fragments", "--pin", "124", "  load "] {
+        assert!(outcome.stdout.contains(option), "{option}");
+    }
+    for form in [
+        "send", "listen", "ping", "check", "run", "serve", "load", "replay",
+    ] {
+        let outcome = run(&[form, "--help"], "");
+        assert!(outcome.stdout.contains("Examples:"), "{form}");
+        assert_eq!(outcome.status, Some(0), "{form}");
+    }
+}
+
+#[test]
+fn tells_what_a_wrong_word_was_meant_to_be() {
+    for (words, sentence) in [
+        (
+            &["sned", "ws://h", "x"][..],
+            "sned is no form of this program (did you mean send?)",
+        ),
+        (
+            &["example.org/chat"],
+            "example.org/chat has no scheme: wss://example.org/chat, or ws://example.org/chat without TLS",
+        ),
+        (
+            &["ping", "example.org"],
+            "example.org has no scheme: wss://example.org, or ws://example.org without TLS",
+        ),
+        (
+            &["ws://a", "ws://b"],
+            "one URI at a time; further ones are for the prompt",
+        ),
+    ] {
+        let outcome = run(words, "");
+        assert_eq!(outcome.stderr, format!("bowsprit: {sentence}\n"));
+        assert_eq!((outcome.stdout.as_str(), outcome.status), ("", Some(2)));
+    }
+}
+
+#[test]
+fn prints_completions_for_four_shells_and_manual_pages() {
+    for (shell, part) in [
+        ("bash", "complete -F _bowsprit"),
+        ("zsh", "#compdef bowsprit"),
+        ("fish", "complete -c bowsprit"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let outcome = run(&["completions", shell], "");
+        assert!(outcome.stdout.contains(part), "{shell}");
+        assert!(outcome.stdout.contains("subprotocol"), "{shell}");
+    }
+    let outcome = run(&["man"], "");
+    assert!(
+        outcome.stdout.contains(".TH bowsprit 1"),
+        "{}",
+        outcome.stdout
+    );
+    let outcome = run(&["man", "load"], "");
+    assert!(
+        outcome.stdout.contains("\\-\\-max\\-message"),
+        "{}",
+        outcome.stdout
+    );
+    let outcome = run(&["man", "sail"], "");
+    assert_eq!(
+        outcome.stderr,
+        "bowsprit: sail is no form of this program\n"
+    );
+}
+
+#[test]
+fn writes_a_manual_page_for_each_form() {
+    let directory = std::env::temp_dir().join(format!("bowsprit-it-{}-man", std::process::id()));
+    let named = directory.display().to_string();
+    let outcome = run(&["man", "--directory", &named], "");
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    for page in ["bowsprit.1", "bowsprit-send.1", "bowsprit-load.1"] {
+        assert!(directory.join(page).is_file(), "{page}");
+    }
+    fs::remove_dir_all(directory).expect("the pages can be removed");
+}
+
+#[test]
+fn connects_where_a_profile_leads_with_what_is_configured_for_it() {
+    let file = Configured::new(
+        "profile",
+        "header = ['X-All: 1']\n[profile.here]\nuri = 'URI/base/'\nheader = ['X-Here: 2']\n",
+    );
+    let address = serve(repeat_headers);
+    let text = fs::read_to_string(&file.path).expect("the file is there");
+    fs::write(&file.path, text.replace("URI", &format!("ws://{address}"))).expect("written");
+    let script = "connect @here/room?a=b\nwait 0 message\nshow 0\nclose 0\n\
+                  connect -H 'X-Typed: 3' @here\nwait 1 message\nshow 1\nclose 1\n\
+                  connect @her\n";
+    let outcome = run(&[&file.option()], script);
+    outcome.expect_in_order(&[
+        "<< GET /base/room?a=b HTTP/1.1|X-All: 1|X-Here: 2",
+        "<< GET /base/ HTTP/1.1|X-All: 1|X-Here: 2|X-Typed: 3",
+        "> no profile her (did you mean @here?)",
+    ]);
+}
+
+#[test]
+fn takes_the_command_line_over_the_environment_over_a_form_over_the_file() {
+    let file = Configured::new("layers", "user-agent = 'file'\nheader = 'X-File: 1'\n");
+    let agent = |environment: &[(&str, &str)], flags: &[&str]| {
+        let address = serve(|mut peer: Peer| {
+            let request = peer.request();
+            peer.answer(&request, "");
+            let agent = request
+                .lines()
+                .find_map(|line| line.strip_prefix("User-Agent: "));
+            peer.text(agent.unwrap_or_default());
+            peer.echo_close();
+        });
+        let option = file.option();
+        let flags: Vec<&str> = [&[option.as_str()], flags].concat();
+        let script = format!("connect ws://{address}\nwait 0 message\n");
+        let outcome = run_in(environment, &flags, script);
+        let line = outcome
+            .lines()
+            .into_iter()
+            .find_map(|line| line.strip_prefix("0 << text "));
+        line.and_then(|line| line.split_once(' '))
+            .map(|(_, agent)| agent.to_owned())
+    };
+    assert_eq!(agent(&[], &[]).as_deref(), Some("file"));
+    let environment = [("BOWSPRIT_USER_AGENT", "variable")];
+    assert_eq!(agent(&environment, &[]).as_deref(), Some("variable"));
+    assert_eq!(
+        agent(&environment, &["-A", "typed"]).as_deref(),
+        Some("typed")
+    );
+}
+
+#[test]
+fn names_the_file_and_the_key_that_is_wrong() {
+    for (text, why) in [
+        ("header = [", "line 1: "),
+        (
+            "open-timout = '3s'",
+            "no option open-timout (did you mean open-timeout?)",
+        ),
+        ("[sned]\njson = true", "[sned] is no form of this program"),
+        (
+            "[send]\nserve = 1",
+            "[send] no option serve can be configured",
+        ),
+        ("[profile.a]\nheader = 'X-A: 1'", "[profile.a] needs a uri"),
+        (
+            "[profile.'a b']\nuri = 'ws://h'",
+            "[profile.a b]: a name has letters",
+        ),
+        (
+            "[profile.a]\nuri = 'ws://h'\ncolour = 1",
+            "[profile.a] no option colour",
+        ),
+    ] {
+        let file = Configured::new("wrong", text);
+        let outcome = run(&[&file.option()], "");
+        let start = format!("bowsprit: {}", file.path.display());
+        assert!(outcome.stderr.starts_with(&start), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(why), "{}", outcome.stderr);
+        assert_eq!(outcome.status, Some(2));
+    }
+    let file = Configured::new("value", "open-timeout = 3\nquiet = 'maybe'");
+    let outcome = run(&[&file.option()], "");
+    assert_eq!(
+        outcome.stderr,
+        "bowsprit: quiet is neither true nor false\n"
+    );
+    let file = Configured::new("value", "open-timeout = 3");
+    let outcome = run(&[&file.option()], "");
+    assert!(
+        outcome.stderr.contains("a time needs its unit"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = run(&["--config=/no/such/file"], "");
+    assert_eq!(
+        outcome.stderr,
+        "bowsprit: cannot read /no/such/file: no such file or directory\n"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn warns_of_a_secret_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = Configured::new("open", "[profile.a]\nuri = 'ws://h'\nbearer = 'hunter2'\n");
+    let outcome = run(&[&file.option()], "");
+    assert!(
+        outcome.stderr.contains("others can read it"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!outcome.stderr.contains("hunter2"));
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&file.path, private).expect("the mode can be set");
+    assert_eq!(run(&[&file.option()], "").stderr, "");
+}
+
+#[test]
+fn ends_quietly_when_nobody_reads_the_help() {
+    let mut program = Program::start(&["--help-all"]);
+    program.hang_up();
+    let outcome = program.finish();
+    assert_eq!((outcome.stderr.as_str(), outcome.status), ("", Some(0)));
+}
