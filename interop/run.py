@@ -15,6 +15,7 @@ from pathlib import Path
 import option_sessions
 import pipe_sessions
 import pty_sessions
+import use_sessions
 from lab import Tally, open_lab
 
 
@@ -25,7 +26,8 @@ def main() -> int:
     tally = Tally()
     lab, close = open_lab(arguments.program.resolve(), arguments.server_mjs)
     try:
-        for check in chain(pipe_sessions.checks(lab), option_sessions.checks(lab), pty_sessions.checks(lab)):
+        rooms = [pipe_sessions, option_sessions, pty_sessions, use_sessions]
+        for check in chain.from_iterable(room.checks(lab) for room in rooms):
             if arguments.only in check.name:
                 tally.run(check)
     finally:

@@ -3,26 +3,58 @@
 use std::collections::VecDeque;
 
 use bowsprit::Message;
+use jiff::Timestamp;
 
 use crate::events::Direction;
+use crate::options::Keep;
 use crate::printer::{hex, text};
 
-/// The latest messages of a connection, within [`MAX_MESSAGES`] and [`MAX_BYTES`].
+/// The latest messages of a connection, within its limits.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    messages: VecDeque<(Direction, Message)>,
+    entries: VecDeque<Entry>,
+    keep: Keep,
+    /// Bytes of payload that are kept.
     bytes: usize,
     sent: u64,
     received: u64,
+    dropped: u64,
+    dropped_bytes: u64,
+    /// How many messages went over the connections before the one of now.
+    before: u64,
 }
 
-/// The most messages that are kept.
-pub(crate) const MAX_MESSAGES: usize = 1_000;
+/// What is kept, in the order in which it happened.
+#[derive(Debug)]
+enum Entry {
+    Message(Kept),
+    /// The connection was made again under the same id.
+    Again(Timestamp),
+}
 
-/// The most bytes of payload that are kept: 1 MiB. A larger message is kept alone.
-pub(crate) const MAX_BYTES: usize = 1 << 20;
+/// A message that is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Its number among all of the id, from 1.
+    pub(crate) number: u64,
+    pub(crate) time: Timestamp,
+    pub(crate) direction: Direction,
+    pub(crate) message: Message,
+}
+
+/// How many characters of a text and bytes of a binary message a line of `history` has.
+const TEXT_EXCERPT: usize = 100;
+const BINARY_EXCERPT: usize = 32;
 
 impl History {
+    /// A history without messages, with these limits.
+    pub(crate) fn new(keep: Keep) -> Self {
+        Self {
+            keep,
+            ..Self::default()
+        }
+    }
+
     /// Adds a message; drops the oldest until it fits.
     pub(crate) fn push(&mut self, direction: Direction, message: Message) {
         match direction {
@@ -30,73 +62,218 @@ impl History {
             Direction::Received => self.received += 1,
         }
         self.bytes += message.as_bytes().len();
-        self.messages.push_back((direction, message));
-        while self.messages.len() > MAX_MESSAGES
-            || (self.bytes > MAX_BYTES && self.messages.len() > 1)
+        self.entries.push_back(Entry::Message(Kept {
+            number: self.sent + self.received,
+            time: Timestamp::now(),
+            direction,
+            message,
+        }));
+        while self.entries.len() > self.keep.messages
+            || (self.bytes > self.keep.bytes && self.entries.len() > 1)
         {
-            let Some((_, oldest)) = self.messages.pop_front() else {
-                break;
-            };
-            self.bytes -= oldest.as_bytes().len();
+            self.drop_oldest();
         }
     }
 
-    /// How many messages there were, the dropped ones too.
-    pub(crate) const fn total(&self) -> u64 {
-        self.sent + self.received
+    /// Drops the oldest message; false if none is kept.
+    pub(crate) fn drop_oldest(&mut self) -> bool {
+        match self.entries.pop_front() {
+            None => return false,
+            Some(Entry::Again(_)) => {}
+            Some(Entry::Message(kept)) => {
+                let bytes = kept.message.as_bytes().len();
+                self.bytes -= bytes;
+                self.dropped += 1;
+                self.dropped_bytes += bytes as u64;
+            }
+        }
+        true
     }
 
-    /// How many of them came from the peer.
+    /// The connection is made again: the count begins anew, below a mark.
+    pub(crate) fn begin_again(&mut self) {
+        self.before = self.sent + self.received;
+        self.entries.push_back(Entry::Again(Timestamp::now()));
+    }
+
+    /// How many messages there were since the connection was made, the dropped ones too.
+    pub(crate) const fn total(&self) -> u64 {
+        self.sent + self.received - self.before
+    }
+
+    /// How many messages came from the peer, of all connections under this id.
     pub(crate) const fn received(&self) -> u64 {
         self.received
     }
 
-    /// How many were dropped for room.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.total() - self.messages.len() as u64
+    /// How many messages and bytes of payload were dropped for room.
+    pub(crate) const fn dropped(&self) -> (u64, u64) {
+        (self.dropped, self.dropped_bytes)
     }
 
-    /// A line for each message that is kept, the oldest first.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
-        self.messages.iter().map(|(direction, message)| {
-            let mark = match direction {
-                Direction::Sent => ">> ",
-                Direction::Received => "<< ",
-            };
-            match message {
-                Message::Text(text) => format!("{mark}{}", text::escape(text)),
-                Message::Binary(data) => format!("{mark}{}", hex::encode(data)),
-            }
+    /// How many bytes of payload are kept.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The messages that are kept, the oldest first.
+    pub(crate) fn kept(&self) -> impl DoubleEndedIterator<Item = &Kept> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Message(kept) => Some(kept),
+            Entry::Again(_) => None,
         })
     }
+
+    /// A line for each of the latest `last` messages that are kept, the oldest first.
+    pub(crate) fn lines(&self, last: usize) -> impl Iterator<Item = String> {
+        let skipped = self.kept().count().saturating_sub(last);
+        let mut seen = 0;
+        self.entries.iter().filter_map(move |entry| match entry {
+            Entry::Message(kept) => {
+                seen += 1;
+                (seen > skipped).then(|| kept.line())
+            }
+            Entry::Again(at) => (seen > skipped || skipped == 0).then(|| again(*at)),
+        })
+    }
+
+    /// The same with number, time, kind and size; long messages are cut.
+    pub(crate) fn table(&self, last: usize) -> impl Iterator<Item = String> {
+        let skipped = self.kept().count().saturating_sub(last);
+        self.kept().skip(skipped).map(|kept| {
+            let payload = match &kept.message {
+                Message::Text(text) => text::excerpt(text, TEXT_EXCERPT),
+                Message::Binary(data) => hex::excerpt(data, BINARY_EXCERPT),
+            };
+            kept.row(&payload)
+        })
+    }
+}
+
+impl Kept {
+    fn line(&self) -> String {
+        match &self.message {
+            Message::Text(text) => format!("{} {}", self.mark(), text::escape(text)),
+            Message::Binary(data) => format!("{} {}", self.mark(), hex::encode(data)),
+        }
+    }
+
+    /// Number, time, direction, kind, size, and the whole message, all in one line.
+    pub(crate) fn whole_row(&self) -> String {
+        self.row(&match &self.message {
+            Message::Text(text) => text::escape(text).into_owned(),
+            Message::Binary(data) => hex::encode(data).trim_end().to_owned(),
+        })
+    }
+
+    fn row(&self, payload: &str) -> String {
+        let (number, time, mark) = (self.number, clock(self.time), self.mark());
+        let kind = match self.message {
+            Message::Text(_) => "text",
+            Message::Binary(_) => "binary",
+        };
+        let size = self.message.as_bytes().len();
+        format!("{number} {time} {mark} {kind} {size} {payload}")
+    }
+
+    const fn mark(&self) -> &'static str {
+        match self.direction {
+            Direction::Sent => ">>",
+            Direction::Received => "<<",
+        }
+    }
+}
+
+fn again(at: Timestamp) -> String {
+    format!("-- made again at {} --", clock(at))
+}
+
+/// The local time of day.
+fn clock(time: Timestamp) -> String {
+    let local = time.to_zoned_datetime(jiff::tz::TimeZone::system());
+    local.strftime("%H:%M:%S%.3f").to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn received(history: &mut History, text: &str) {
+        history.push(Direction::Received, Message::from(text));
+    }
+
     #[test]
     fn counts_exactly_while_it_drops_the_oldest() {
         let mut history = History::default();
-        for number in 0..MAX_MESSAGES + 5 {
-            history.push(Direction::Received, Message::from(number.to_string()));
+        for number in 0..1_005 {
+            received(&mut history, &number.to_string());
         }
         history.push(Direction::Sent, Message::from("last"));
+        assert_eq!((history.total(), history.received()), (1_006, 1_005));
+        assert_eq!(history.dropped(), (6, 6), "messages of one byte");
+        assert_eq!(history.lines(usize::MAX).next().as_deref(), Some("<< 6"));
+        assert_eq!(history.lines(2).collect::<Vec<_>>(), ["<< 1004", ">> last"]);
         assert_eq!(
-            (history.total(), history.received(), history.dropped()),
-            (1_006, 1_005, 6)
+            history.kept().next_back().map(|kept| kept.number),
+            Some(1_006)
         );
-        assert_eq!(history.lines().next().as_deref(), Some("<< 6"));
-        assert_eq!(history.lines().last().as_deref(), Some(">> last"));
     }
 
     #[test]
     fn keeps_a_message_over_the_limit_alone() {
+        let keep = Keep::default();
         let mut history = History::default();
-        history.push(Direction::Received, Message::from("first"));
-        history.push(Direction::Received, Message::from(vec![0; MAX_BYTES + 1]));
-        assert_eq!((history.lines().count(), history.dropped()), (1, 1));
-        history.push(Direction::Received, Message::from("next"));
-        assert_eq!(history.lines().collect::<Vec<_>>(), ["<< next"]);
+        received(&mut history, "first");
+        history.push(Direction::Received, Message::from(vec![0; keep.bytes + 1]));
+        assert_eq!((history.kept().count(), history.dropped()), (1, (1, 5)));
+        received(&mut history, "next");
+        assert_eq!(history.lines(9).collect::<Vec<_>>(), ["<< next"]);
+    }
+
+    #[test]
+    fn keeps_nothing_where_nothing_is_to_be_kept() {
+        let mut history = History::new(Keep {
+            messages: 0,
+            bytes: 1,
+        });
+        received(&mut history, "gone");
+        assert_eq!((history.total(), history.bytes()), (1, 0));
+        assert_eq!(history.lines(9).count(), 0);
+    }
+
+    #[test]
+    fn counts_anew_below_a_mark_when_the_connection_is_made_again() {
+        let mut history = History::default();
+        received(&mut history, "before");
+        history.begin_again();
+        assert_eq!((history.total(), history.received()), (0, 1));
+        received(&mut history, "after");
+        let lines: Vec<String> = history.lines(9).collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[1].starts_with("-- made again at "), "{lines:?}");
+        assert_eq!(
+            history.lines(1).count(),
+            1,
+            "the mark belongs to what is above"
+        );
+        assert_eq!(history.lines(2).count(), 3);
+    }
+
+    #[test]
+    fn tells_number_direction_kind_and_size() {
+        let mut history = History::default();
+        received(&mut history, "a\u{1b}");
+        history.push(Direction::Sent, Message::from(vec![0, 255]));
+        received(&mut history, &"x".repeat(101));
+        let rows: Vec<String> = history.table(9).collect();
+        assert!(
+            rows[0].starts_with("1 ") && rows[0].ends_with(" << text 2 a\\u{1b}"),
+            "{rows:?}"
+        );
+        assert!(rows[2].ends_with("x…"), "{rows:?}");
+        assert!(
+            rows[1].starts_with("2 ") && rows[1].ends_with(" >> binary 2 00 FF"),
+            "{rows:?}"
+        );
     }
 }

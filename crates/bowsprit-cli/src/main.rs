@@ -5,6 +5,7 @@ mod args;
 mod command;
 mod connection;
 mod console;
+mod descriptors;
 mod editor;
 mod events;
 mod history;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use args::{Args, Form};
 
 fn main() -> ExitCode {
+    descriptors::raise();
     let status = Args::read().and_then(|args| match &args.form {
         None => run::run(&args),
         Some(Form::Completions(args)) => setup::completions(args),

@@ -12,6 +12,7 @@ use bowsprit::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::descriptors;
 use crate::events::HttpAnswer;
 use crate::log::Entry;
 use crate::options::{Plan, Times};
@@ -110,7 +111,10 @@ impl Failure {
         });
         Self {
             head: head(error),
-            detail: format!("{error}{}", flags(error)),
+            detail: match descriptors::remedy(error) {
+                Some(remedy) => format!("{error}: {remedy}"),
+                None => format!("{error}{}", flags(error)),
+            },
             answer,
             status: Status::of_failure(error, times),
         }

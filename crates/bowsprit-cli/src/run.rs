@@ -8,19 +8,16 @@ use bowsprit::Client;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::args::Args;
-use crate::console::{Console, Mode};
+use crate::console::{Console, Mode, Prompt};
 use crate::input::Input;
 use crate::log;
 use crate::network::Report;
-use crate::options::{self, Options, Plan};
+use crate::options::{self, Options, Plan, Several};
 use crate::printer::{self, text};
 use crate::session::{Manner, Session};
 use crate::setup::Profiles;
 use crate::signals::{self, Signal, Signals};
 use crate::status::Status;
-
-/// The prompt of the original.
-const PROMPT: &str = "Enter Command: ";
 
 /// How many events are taken before the screen is drawn again.
 const EVENTS_PER_TURN: usize = 64;
@@ -80,7 +77,16 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
         }
         if let Some(uri) = uri {
             let (uri, options) = (uri.to_owned(), Options::default());
-            turns.session.connect(uri, options, &mut *turns.console)?;
+            let several = Several {
+                name: args.name.clone(),
+                count: None,
+            };
+            turns
+                .session
+                .connect(uri, options, several, &mut *turns.console)?;
+            if mode != Mode::Script {
+                turns.session.use_first(&mut *turns.console);
+            }
         }
         turns.take_all().await;
         if is_logging {
@@ -156,23 +162,20 @@ impl Turns {
     }
 
     /// What asks for a line, if one is wanted.
-    fn prompt(&self) -> Option<&'static str> {
-        match (self.is_deaf(), self.session.is_leaving()) {
-            (true, _) => None,
-            // Who left may still type `quit!`, and is not asked for it.
-            (false, true) => Some(""),
-            (false, false) => Some(PROMPT),
-        }
+    fn prompt(&self) -> Option<Prompt> {
+        (!self.is_deaf()).then(|| self.session.prompt())
     }
 
-    fn flush(&mut self, prompt: Option<&'static str>) {
+    fn flush(&mut self, prompt: Option<Prompt>) {
         let ids = || {
             self.session
                 .ids()
                 .map(|(id, uri)| (id, uri.to_owned()))
                 .collect()
         };
-        self.console.flush(prompt, &ids);
+        if self.console.flush(prompt, &ids) {
+            self.session.prompted();
+        }
     }
 
     /// Carries out one line, if there is one and its time has come.

@@ -236,7 +236,19 @@ impl Handle {
         if code.is_reserved() {
             return Err(CloseError::ReservedCode(code));
         }
-        let frame = CloseFrame::new(code, CloseFrame::fit_reason(reason));
+        self.begin_close(CloseFrame::new(code, CloseFrame::fit_reason(reason)))
+    }
+
+    /// As [`close`](Self::close), with a frame that carries no code: the peer is told 1005.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is not open. It stays as it was then.
+    pub fn close_without_code(&self) -> Result<(), CloseError> {
+        self.begin_close(CloseFrame::new(CloseCode::NO_STATUS, ""))
+    }
+
+    fn begin_close(&self, frame: CloseFrame) -> Result<(), CloseError> {
         if !self.link.push_close(frame) {
             return Err(match self.state() {
                 State::Connecting => CloseError::NotOpen,

@@ -14,7 +14,7 @@ pub(super) fn unknown(word: &str) -> String {
         .map(clap::Command::get_name)
         .collect();
     let shown = escape(word);
-    match words::closest(word, forms.iter().copied()) {
+    match words::closest(word, || forms.iter().copied()) {
         Some(meant) => format!("{shown} is no form of this program (did you mean {meant}?)"),
         None if word.contains(':') => {
             "one URI at a time; further ones are for the prompt".to_owned()

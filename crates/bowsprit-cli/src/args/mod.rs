@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
-use crate::command::DEFAULT_PORT;
+use crate::command::{DEFAULT_PORT, Name};
 use crate::load::LoadArgs;
 use crate::oneshot::{ListenArgs, SendArgs};
 use crate::options::{DisplayOptions, Options};
@@ -33,6 +33,10 @@ pub(crate) struct Args {
     /// Read this configuration file; '' for none
     #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
     pub(crate) config: Option<PathBuf>,
+
+    /// Call the connection to URI so, in place of 0
+    #[arg(long, value_name = "NAME", requires = "words")]
+    pub(crate) name: Option<Name>,
 
     #[command(flatten)]
     pub(crate) display: DisplayOptions,

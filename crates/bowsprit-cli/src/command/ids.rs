@@ -1,89 +1,161 @@
 //! The connections that a command names: one, several, or all.
 
-use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::printer::text::escape;
 
-/// The id of a connection as it was typed: an integer, of a connection that exists or not.
+/// One connection as it was typed, whether there is one or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Id(String);
+pub(crate) enum Id {
+    /// An integer of any size.
+    Number(String),
+    /// What `connect --name` called it.
+    Name(Name),
+    /// `.`: the one that was used last.
+    Last,
+}
 
 impl Id {
-    /// The number, unless it is out of the range of ids.
-    pub(crate) fn number(&self) -> Option<u32> {
-        self.0.parse().ok()
+    /// The id that is this number.
+    pub(crate) fn of(number: u32) -> Self {
+        Self::Number(number.to_string())
+    }
+
+    /// The id in a text without commas, if it is one.
+    fn parse(text: &str) -> Option<Self> {
+        if text == "." {
+            return Some(Self::Last);
+        }
+        if is_integer(text) {
+            return Some(Self::Number(text.to_owned()));
+        }
+        text.parse().ok().map(Self::Name)
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(match self {
+            Self::Number(digits) => digits,
+            Self::Name(Name(name)) => name,
+            Self::Last => ".",
+        })
+    }
+}
+
+/// What a connection is called: it cannot be taken for a number, a range or a word that stands for ids.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name(String);
+
+/// The longest name.
+const MAX_NAME: usize = 32;
+
+/// Words that stand where a name may stand: `list open`, `use none`, `send all`.
+const RESERVED: [&str; 8] = [
+    "all",
+    "none",
+    "connecting",
+    "retrying",
+    "open",
+    "closing",
+    "closed",
+    "failed",
+];
+
+impl Name {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !begins || text.len() > MAX_NAME || !text.chars().all(is_fit) {
+            return Err(
+                "a name begins with a letter and has up to 32 letters, digits, hyphens, dots and underscores",
+            );
+        }
+        if RESERVED.contains(&text) {
+            return Err("this word has a meaning of its own where a name may stand");
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 
 /// What stands where an id may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ids {
-    /// One id.
+    /// One connection.
     One(Id),
-    /// Ranges from the first id to the last, such as `0,2,5-9`.
-    List(Vec<(u32, u32)>),
+    /// A list such as `0,chat,5-9`.
+    List(Vec<Part>),
     /// `all`.
     All,
 }
 
+/// An entry of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// From the first id to the last.
+    Range(u32, u32),
+    /// A name or `.`.
+    One(Id),
+}
+
 impl Ids {
-    /// Reads an id, a list, or `all`.
+    /// Reads an id, a name, a list, or `all`.
     ///
     /// # Errors
     ///
     /// When it is none of these; the text is what to answer, escaped.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text == "all" {
             return Ok(Self::All);
         }
-        if is_integer(text) {
-            return Ok(Self::One(Id(text.to_owned())));
+        if let Some(id) = Id::parse(text) {
+            return Ok(Self::One(id));
         }
-        if !text.contains([',', '-']) {
+        let begins_as_range = text.contains('-') && text.starts_with(|c: char| c.is_ascii_digit());
+        if !text.contains(',') && !begins_as_range {
             return Err(format!(
-                "Not a connection id: {} (expected a number, see list)",
+                "Not a connection id: {} (expected a number or a name, see list)",
                 escape(text)
             ));
         }
-        let ranges = text.split(',').map(|part| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let number = |digits: &str| {
-                let is_number = is_integer(digits) && !digits.starts_with('-');
-                is_number.then(|| digits.parse().ok()).flatten()
-            };
-            let range = number(first).zip(number(last));
-            range.filter(|(first, last)| first <= last).ok_or_else(|| {
+        let parts = text.split(',').map(|part| {
+            Part::parse(part).ok_or_else(|| {
                 format!(
                     "Not a list of connection ids: {} (expected such as 0,2,5-9, or all)",
                     escape(text)
                 )
             })
         });
-        Ok(Self::List(ranges.collect::<Result<_, _>>()?))
+        Ok(Self::List(parts.collect::<Result<_, _>>()?))
     }
 }
 
-/// The ids below `count` that the ranges name, in their order, and those that there are not, as text.
-pub(crate) fn resolve(ranges: &[(u32, u32)], count: usize) -> (BTreeSet<u32>, Vec<String>) {
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let mut found = BTreeSet::new();
-    let mut missing = Vec::new();
-    for &(first, last) in ranges {
-        found.extend(first..count.min(last.saturating_add(1)));
-        match (first.max(count), last) {
-            (from, to) if from == to => missing.push(from.to_string()),
-            (from, to) if from < to => missing.push(format!("{from}-{to}")),
-            _ => {}
+impl Part {
+    fn parse(part: &str) -> Option<Self> {
+        match Id::parse(part) {
+            Some(Id::Number(digits)) => {
+                let number = digits.parse().ok()?;
+                Some(Self::Range(number, number))
+            }
+            Some(id) => Some(Self::One(id)),
+            None => {
+                let (first, last) = part.split_once('-')?;
+                let is_plain = |digits: &str| is_integer(digits) && !digits.starts_with('-');
+                let number = |digits: &str| is_plain(digits).then(|| digits.parse().ok()).flatten();
+                let (first, last) = (number(first)?, number(last)?);
+                (first <= last).then_some(Self::Range(first, last))
+            }
         }
     }
-    (found, missing)
 }
 
 /// Whether the text is a decimal integer, of any size: no sign but a minus, no other character.
@@ -96,39 +168,53 @@ pub(super) fn is_integer(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn name(text: &str) -> Id {
+        Id::Name(text.parse().expect("a name"))
+    }
+
     #[test]
-    fn gives_a_huge_id_no_number() {
-        for (id, number) in [
-            ("4294967295", Some(u32::MAX)),
-            ("4294967296", None),
-            ("99999999999999999999", None),
-            ("-1", None),
+    fn reads_numbers_names_lists_ranges_and_all() {
+        use Part::{One, Range};
+        for (text, ids) in [
+            ("7", Ids::One(Id::of(7))),
+            ("-1", Ids::One(Id::Number("-1".to_owned()))),
+            (".", Ids::One(Id::Last)),
+            ("chat", Ids::One(name("chat"))),
+            ("chat-2", Ids::One(name("chat-2"))),
+            (
+                "0,2,5",
+                Ids::List(vec![Range(0, 0), Range(2, 2), Range(5, 5)]),
+            ),
+            ("0-9", Ids::List(vec![Range(0, 9)])),
+            (
+                "7,a-1,.,0-3",
+                Ids::List(vec![
+                    Range(7, 7),
+                    One(name("a-1")),
+                    One(Id::Last),
+                    Range(0, 3),
+                ]),
+            ),
+            ("all", Ids::All),
         ] {
-            assert_eq!(Id(id.to_owned()).number(), number);
+            assert_eq!(Ids::parse(text), Ok(ids), "{text}");
         }
     }
 
     #[test]
-    fn reads_lists_ranges_and_all() {
-        for (text, ids) in [
-            ("0,2,5", Ids::List(vec![(0, 0), (2, 2), (5, 5)])),
-            ("0-9", Ids::List(vec![(0, 9)])),
-            ("7,0-3", Ids::List(vec![(7, 7), (0, 3)])),
-            ("all", Ids::All),
-            ("-1", Ids::One(Id("-1".to_owned()))),
-        ] {
-            assert_eq!(Ids::parse(text), Ok(ids), "{text}");
-        }
+    fn refuses_what_is_no_id_and_no_list() {
         for text in [
             "0,",
             "0-",
             "0--1",
             "3-1",
-            "0,x",
+            "0,all",
             "0-9-12",
             "0,,1",
             "0-4294967296",
             ",1",
+            "-1,2",
+            "0,x y",
         ] {
             let fault = Ids::parse(text).expect_err(text);
             assert!(
@@ -136,17 +222,22 @@ mod tests {
                 "{fault}"
             );
         }
-        for text in ["0x0", "x", "+1", "ALL"] {
+        for text in ["0x0", "+1", "_", "é", "none"] {
             let fault = Ids::parse(text).expect_err(text);
             assert!(fault.starts_with("Not a connection id: "), "{fault}");
         }
     }
 
     #[test]
-    fn finds_each_id_once_in_order_and_names_the_missing_ones() {
-        let (found, missing) = resolve(&[(4, 6), (0, 1), (1, 1), (9, 9), (0, u32::MAX)], 6);
-        assert_eq!(found, (0..6).collect());
-        assert_eq!(missing, ["6", "9", "6-4294967295"]);
-        assert_eq!(resolve(&[(0, 0)], 0).1, ["0"]);
+    fn takes_no_name_that_could_be_something_else() {
+        for text in ["a", "chat", "Chat_2.b-c", &"x".repeat(MAX_NAME)] {
+            assert!(Name::from_str(text).is_ok(), "{text}");
+        }
+        for text in [
+            "", "all", ".", "5", "5-9", "-a", "a,b", "a b", "open", "é", "a\u{1b}",
+        ] {
+            assert!(Name::from_str(text).is_err(), "{text}");
+        }
+        assert!(Name::from_str(&"x".repeat(MAX_NAME + 1)).is_err());
     }
 }

@@ -1,19 +1,19 @@
 //! What a line of input can ask for.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use bowsprit::CloseCode;
-
-use crate::options::Options;
+use crate::options::{Options, Several};
 
 pub(crate) mod codes;
+pub(crate) mod connections;
 mod ids;
 mod parse;
+mod sending;
 pub(crate) mod words;
 
-pub(crate) use ids::{Ids, resolve};
+pub(crate) use ids::{Id, Ids, Name, Part};
 pub(crate) use parse::parse;
+pub(crate) use sending::{Closing, Payload, QUOTES};
 
 /// The port that `serve` takes unless told otherwise: the one of the tutorial's echo server.
 pub(crate) const DEFAULT_PORT: u16 = 9002;
@@ -22,19 +22,19 @@ pub(crate) const DEFAULT_PORT: u16 = 9002;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// Open a connection to the URI, which is as it was typed.
-    Connect { uri: String, options: Box<Options> },
+    Connect {
+        uri: String,
+        options: Box<Options>,
+        several: Several,
+    },
     /// Send one message.
     Send { ids: Ids, payload: Payload },
-    /// Begin the closing handshake. The code is any number, the reason of any length.
-    Close {
-        ids: Ids,
-        code: CloseCode,
-        reason: String,
-    },
+    /// Close connections.
+    Close { ids: Ids, how: Closing },
     /// Print all that is known of a connection.
-    Show { ids: Ids },
+    Show { ids: Ids, what: Shown },
     /// Print one line for each connection.
-    List,
+    List { of: Listed },
     /// Measure the round trip. An empty payload is one of this program's own.
     Ping { ids: Ids, payload: String },
     /// Start the echo server.
@@ -53,7 +53,41 @@ pub(crate) enum Command {
     Quit,
     /// Leave at once.
     QuitNow,
+    /// Names, crowds, the messages of a connection, and work that repeats.
+    Connections(connections::Command),
 }
+
+/// What `show` tells besides what it always does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Of the messages only so many, the latest.
+    pub(crate) last: Option<usize>,
+    /// The headers of the server's response.
+    pub(crate) headers: bool,
+    /// All of it as one object in JSON.
+    pub(crate) json: bool,
+}
+
+/// Which connections `list` prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// Each of them, unless they are very many.
+    Fitting,
+    /// Each of these.
+    Ids(Ids),
+    /// Those in this state, a word of [`STATES`].
+    State(&'static str),
+}
+
+/// The states of a connection as they are typed.
+pub(crate) const STATES: [&str; 6] = [
+    "connecting",
+    "retrying",
+    "open",
+    "closing",
+    "closed",
+    "failed",
+];
 
 /// What `wait` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +98,4 @@ pub(crate) enum Goal {
     Message,
     /// The end of the connection.
     Close,
-}
-
-/// What `send` sends.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Payload {
-    /// A text message, as typed.
-    Text(String),
-    /// A binary message, typed in hexadecimal.
-    Binary(Vec<u8>),
-    /// A binary message: the content of this file.
-    File(PathBuf),
 }

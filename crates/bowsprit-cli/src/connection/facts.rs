@@ -1,11 +1,12 @@
 //! The facts that `show` prints below the block of the original.
 
-use std::time::SystemTime;
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
 
 use bowsprit::proto::Uri;
 use bowsprit::{Closed, Initiator, TlsInfo};
 
-use super::{Connection, Stage, milliseconds, party};
+use super::{Connection, Stage, Way, milliseconds, party};
 use crate::network::Failure;
 use crate::printer::text::{escape, excerpt};
 
@@ -18,15 +19,12 @@ impl Connection {
     pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = Vec::new();
         facts.extend(self.redirect_fact());
-        let reached = self
-            .info
-            .as_ref()
-            .map_or(self.uri.as_str(), |info| info.uri());
-        if let Some(proxy) = self.proxy.server_for(reached) {
+        let reached = self.info.as_ref().map_or(&*self.uri, |info| info.uri());
+        if let Some(proxy) = self.plan.proxy().server_for(reached) {
             facts.push(("Proxy", escape(&proxy).into_owned()));
         }
         if let Some(tls) = self.info.as_ref().and_then(|info| info.tls()) {
-            tls_facts(tls, self.pins, &mut facts);
+            tls_facts(tls, self.plan.pins(), &mut facts);
         }
         if let Some(subprotocol) = self.info.as_ref().and_then(|info| info.subprotocol()) {
             facts.push(("Subprotocol", escape(subprotocol).into_owned()));
@@ -44,11 +42,71 @@ impl Connection {
             Stage::Closed(closed) => closing_facts(closed, &mut facts),
             _ => {}
         }
+        facts.extend(self.traffic_facts(Instant::now()));
         facts.extend(self.round_trip_fact());
-        if self.history.dropped() > 0 {
-            facts.push(("Older messages dropped", self.history.dropped().to_string()));
-        }
+        facts.extend(self.dropped_fact());
         facts
+    }
+
+    /// What went over it and how fast, where it is or was open.
+    pub(crate) fn traffic_facts(&self, now: Instant) -> Vec<(&'static str, String)> {
+        let Some(age) = self.traffic.age(now) else {
+            return Vec::new();
+        };
+        let way = |way: &Way| {
+            let size = Size(way.bytes);
+            let mut text = format!(
+                "{}, {size}, {:.1}/s on average",
+                messages(way.messages),
+                way.mean(age)
+            );
+            if !self.has_ended() {
+                text.push_str(&format!(", {:.1}/s now", self.traffic.rate(way, now)));
+            }
+            text
+        };
+        let (name, mut time) = if self.has_ended() {
+            ("Was open for", Span(age).to_string())
+        } else {
+            ("Open for", Span(age).to_string())
+        };
+        if let Some(idle) = self.traffic.idle(now).filter(|_| !self.has_ended()) {
+            time.push_str(&format!(", idle for {}", Span(idle)));
+        }
+        vec![
+            (name, time),
+            ("Received", way(&self.traffic.received)),
+            ("Sent", way(&self.traffic.sent)),
+        ]
+    }
+
+    /// How much of what went over it is not kept, if anything.
+    pub(crate) fn dropped_fact(&self) -> Option<(&'static str, String)> {
+        let (messages, bytes) = self.history.dropped();
+        let text = format!("{messages} ({})", Size(bytes));
+        (messages > 0).then_some(("Older messages dropped", text))
+    }
+
+    /// The headers of the server's response, a line for each. A cookie is a secret, but for its name.
+    pub(super) fn headers(&self) -> impl Iterator<Item = String> {
+        let answer = match &self.stage {
+            Stage::Failed(failure) => failure.answer.as_ref(),
+            _ => None,
+        };
+        let of_answer = answer.into_iter().flat_map(|answer| {
+            let headers = answer.headers.iter();
+            headers.map(|(name, value)| (name.as_str(), value.as_str()))
+        });
+        let headers = self.info.iter().flat_map(|info| info.headers());
+        headers.chain(of_answer).map(|(name, value)| {
+            let shown = match value.split_once('=') {
+                Some((cookie, _)) if name.eq_ignore_ascii_case("set-cookie") => {
+                    format!("{cookie}=… (hidden)")
+                }
+                _ => value.to_owned(),
+            };
+            format!("> Header: {}: {}", escape(name), escape(&shown))
+        })
     }
 
     fn redirect_fact(&self) -> Option<(&'static str, String)> {
@@ -126,5 +184,94 @@ fn closing_facts(closed: &Closed, facts: &mut Vec<(&'static str, String)>) {
     }
     if let Some(cause) = &closed.cause {
         facts.push(("Cause", escape(&cause.to_string()).into_owned()));
+    }
+}
+
+/// A number of bytes as it is typed: `120B`, `1.5MiB`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut size = self.0 as f64;
+        let mut units = ["B", "KiB", "MiB", "GiB", "TiB"].into_iter();
+        let mut unit = units.next().unwrap_or_default();
+        // What would round to 1024 is one of the next.
+        while let Some(next) = (size >= 1_023.95).then(|| units.next()).flatten() {
+            size /= 1_024.0;
+            unit = next;
+        }
+        let text = if unit == "B" {
+            format!("{size}{unit}")
+        } else {
+            format!("{size:.1}{unit}")
+        };
+        f.pad(&text)
+    }
+}
+
+/// A time as it is typed: `0.42ms`, `12s`, `3m`, `2h`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let is_round = |unit| seconds.is_multiple_of(unit);
+        let text = if seconds == 0 {
+            milliseconds(self.0).replace(' ', "")
+        } else if seconds < 10 && self.0.subsec_millis() >= 50 {
+            format!("{:.1}s", self.0.as_secs_f64())
+        } else if seconds < 120 && !is_round(60) {
+            format!("{seconds}s")
+        } else if seconds < 7_200 && !is_round(3_600) {
+            format!("{}m", seconds / 60)
+        } else if seconds < 172_800 {
+            format!("{}h", seconds / 3_600)
+        } else {
+            format!("{}d", seconds / 86_400)
+        };
+        f.pad(&text)
+    }
+}
+
+/// A number of messages.
+pub(crate) fn messages(count: u64) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} message{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_sizes_and_times_without_a_blank() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1_023, "1023B"),
+            (1_024, "1.0KiB"),
+            (1_048_575, "1.0MiB"),
+            (3 << 30, "3.0GiB"),
+        ] {
+            assert_eq!(Size(bytes).to_string(), text);
+        }
+        for (millis, text) in [
+            (5, "5.0ms"),
+            (999, "999ms"),
+            (1_000, "1s"),
+            (1_500, "1.5s"),
+            (9_999, "10.0s"),
+            (10_500, "10s"),
+            (60_000, "1m"),
+            (3_600_000, "1h"),
+            (3_660_000, "61m"),
+            (119_999, "119s"),
+            (120_000, "2m"),
+            (7_200_000, "2h"),
+            (200_000_000, "2d"),
+        ] {
+            assert_eq!(Span(Duration::from_millis(millis)).to_string(), text);
+        }
     }
 }

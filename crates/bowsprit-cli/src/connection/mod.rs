@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bowsprit::{Closed, ConnectionInfo, Handle, Initiator, Proxy, State};
+use bowsprit::{Closed, ConnectionInfo, Handle, Initiator, Message, State};
 
+use crate::command::{Name, Shown};
+use crate::events::Direction;
 use crate::history::History;
 use crate::network::{Failure, Flow, Retried};
 use crate::options::Plan;
@@ -13,20 +15,31 @@ use crate::printer::Output;
 use crate::printer::text::escape;
 
 mod facts;
+mod json;
+mod traffic;
+
+pub(crate) use facts::{Size, Span, messages};
+pub(crate) use traffic::{Spread, Traffic, Way};
 
 /// One connection: it stays in the list when it has ended.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) uri: String,
+    pub(crate) uri: Arc<str>,
+    /// What the user calls it.
+    pub(crate) name: Option<Name>,
+    /// What it was made from, and is made from again.
+    pub(crate) plan: Arc<Plan>,
     pub(crate) handle: Handle,
     pub(crate) flow: Arc<Flow>,
     pub(crate) started: Instant,
     pub(crate) stage: Stage,
     pub(crate) info: Option<Arc<ConnectionInfo>>,
-    /// The server's certificate is pinned.
-    pins: bool,
-    proxy: Proxy,
     pub(crate) history: History,
+    pub(crate) traffic: Traffic,
+    /// The crowd that it is opened with, until it has opened or failed.
+    pub(crate) crowd: Option<u32>,
+    /// It was opened with others: what they have in common is told in one line for all.
+    pub(crate) is_one_of_many: bool,
     /// How many received messages `wait` has taken.
     pub(crate) taken: u64,
     /// A message waits for room in the queue: none may overtake it.
@@ -73,22 +86,47 @@ impl fmt::Display for Stage {
 
 impl Connection {
     /// A connection that has just been started.
-    pub(crate) fn new(uri: String, handle: Handle, flow: Arc<Flow>, plan: &Plan) -> Self {
+    pub(crate) fn new(uri: Arc<str>, handle: Handle, flow: Arc<Flow>, plan: Arc<Plan>) -> Self {
         Self {
             uri,
-            pins: plan.pins(),
-            proxy: plan.proxy().clone(),
+            name: None,
+            history: History::new(plan.keep()),
+            traffic: Traffic::default(),
+            crowd: None,
+            is_one_of_many: false,
+            plan,
             handle,
             flow,
             started: Instant::now(),
             stage: Stage::Connecting,
             info: None,
-            history: History::default(),
             taken: 0,
             is_sending: false,
             pings: Vec::new(),
             ends: 0,
         }
+    }
+
+    /// It is made again under the same id: what is known of the one before goes, but for its messages.
+    pub(crate) fn begin_again(&mut self, handle: Handle, flow: Arc<Flow>) {
+        self.handle = handle;
+        self.flow = flow;
+        self.started = Instant::now();
+        self.stage = Stage::Connecting;
+        self.info = None;
+        self.traffic = Traffic::default();
+        self.history.begin_again();
+        self.taken = self.history.received();
+        self.is_one_of_many = false;
+        self.pings.clear();
+        self.ends = 0;
+    }
+
+    /// A message went; it is counted and kept.
+    pub(crate) fn remember(&mut self, direction: Direction, message: Message) {
+        self.traffic
+            .count(direction, message.as_bytes().len(), Instant::now());
+        self.history.push(direction, message);
     }
 
     /// What this many bytes tell was heard: the peer may send on.
@@ -119,6 +157,11 @@ impl Connection {
             Stage::Open if self.handle.state() == State::Closing => Stage::Closing.to_string(),
             _ => self.stage.to_string(),
         }
+    }
+
+    /// The stage as a word that is typed.
+    pub(crate) fn state(&self) -> String {
+        self.status().to_lowercase()
     }
 
     /// Whether it failed or closed.
@@ -159,7 +202,7 @@ impl Connection {
 
     /// The block of `show`: the lines of the original, then, unless they are unwanted, the facts that
     /// it did not tell.
-    pub(crate) fn show(&self, out: &mut dyn Output, with_facts: bool) {
+    pub(crate) fn show(&self, out: &mut dyn Output, what: Shown, with_facts: bool) {
         out.line(&format!("> URI: {}", escape(&self.uri)));
         out.line(&format!("> Status: {}", self.status()));
         out.line(&format!("> Remote Server: {}", self.server()));
@@ -168,11 +211,15 @@ impl Connection {
             "> Messages Processed: ({}) ",
             self.history.total()
         ));
-        self.history.lines().for_each(|line| out.line(&line));
+        let last = what.last.unwrap_or(usize::MAX);
+        self.history.lines(last).for_each(|line| out.line(&line));
         if with_facts {
             self.facts()
                 .iter()
                 .for_each(|(name, fact)| out.line(&format!("> {name}: {fact}")));
+        }
+        if what.headers {
+            self.headers().for_each(|header| out.line(&header));
         }
         out.line("");
     }

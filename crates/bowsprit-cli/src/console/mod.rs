@@ -1,5 +1,6 @@
 //! Where lines come from and go to: a pipe, a plain terminal, or one with a line editor.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _};
 use std::task::{Context, Poll};
 
@@ -16,14 +17,18 @@ use terminal::Terminal;
 /// Tells the connections that can be named in a line, each with its URI.
 pub(crate) type Ids<'a> = &'a dyn Fn() -> Vec<(String, String)>;
 
+/// What asks for a line.
+pub(crate) type Prompt = Cow<'static, str>;
+
 /// The two ends of the program as its user sees them.
 pub(crate) trait Console: Output {
     /// Waits for what is read next; [`next`](Self::next) may then have an input.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<()>;
     /// The next line, or what came instead, once it is there.
     fn next(&mut self) -> Option<Input>;
-    /// Has what waits written, and the prompt if there is one: then a line is wanted.
-    fn flush(&mut self, prompt: Option<&'static str>, ids: Ids<'_>);
+    /// Has what waits written, and the prompt if there is one: then a line is wanted. True if it was asked
+    /// for now, and not before.
+    fn flush(&mut self, prompt: Option<Prompt>, ids: Ids<'_>) -> bool;
     /// Whether more may be told; what is told all the same is kept.
     fn has_room(&self) -> bool;
     /// Whether Ctrl-C, typed now, comes as a signal.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::mpsc::Receiver;
 
-use super::{Console, Ids};
+use super::{Console, Ids, Prompt};
 use crate::input::{self, Input, Lines};
 use crate::printer::{Output, Printer};
 
@@ -84,16 +84,19 @@ impl Console for Plain {
         Some(input)
     }
 
-    fn flush(&mut self, prompt: Option<&'static str>, _: Ids<'_>) {
+    fn flush(&mut self, prompt: Option<Prompt>, _: Ids<'_>) -> bool {
+        let mut asks = false;
         if let Some(prompt) = prompt
             && self.has_prompt
             && !prompt.is_empty()
             && !self.is_prompting
         {
-            self.printer.raw(prompt);
+            self.printer.raw(&prompt);
             self.is_prompting = true;
+            asks = true;
         }
         self.printer.flush();
+        asks
     }
 
     fn has_room(&self) -> bool {

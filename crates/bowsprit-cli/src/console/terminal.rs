@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::quiet::Quiet;
-use super::{Console, Ids};
+use super::{Console, Ids, Prompt};
 use crate::editor::{Editor, Heard, Pending};
 use crate::input::Input;
 use crate::printer::{Output, Printer};
@@ -107,12 +107,12 @@ impl Console for Terminal {
         self.inputs.pop_front()
     }
 
-    fn flush(&mut self, prompt: Option<&'static str>, ids: Ids<'_>) {
+    fn flush(&mut self, prompt: Option<Prompt>, ids: Ids<'_>) -> bool {
         if self.is_editing {
             if !self.pending.is_empty() {
                 self.editor.wake();
             }
-            return;
+            return false;
         }
         self.write_pending();
         if let Some(prompt) = prompt
@@ -121,6 +121,7 @@ impl Console for Terminal {
             self.is_editing = true;
             self.editor.ask(prompt, ids());
         }
+        self.is_editing
     }
 
     fn has_room(&self) -> bool {

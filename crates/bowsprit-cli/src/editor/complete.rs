@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::command::{codes, words};
+use crate::command::{STATES, codes, words};
 use crate::options;
 
 /// What can be named in a line.
@@ -87,15 +87,28 @@ fn candidates(text: &str, names: &Names<'_>) -> (usize, Vec<Candidate>) {
             let uris = names.uris.iter();
             uris.map(|uri| Candidate::new(*uri, "", "")).collect()
         }
-        (Some("send" | "close" | "show" | "ping" | "wait"), None, _) => {
+        (
+            Some(
+                "send" | "close" | "show" | "ping" | "wait" | "use" | "reconnect" | "stats"
+                | "history" | "save",
+            ),
+            None,
+            _,
+        ) => {
             let ids = names.ids.iter();
             ids.map(|(id, uri)| Candidate::new(id, uri, " ")).collect()
         }
         (Some("close"), Some(_), None) => close_codes(),
+        (Some("list"), None, _) => STATES.map(blank).into(),
         (Some("help"), None, _) => words::names().map(blank).collect(),
         (Some("wait"), Some(_), None) => ["open", "message", "close"].map(blank).into(),
         (Some("send"), Some(_), None) if word.starts_with('-') => {
-            ["--hex", "--file"].map(blank).into()
+            ["--hex", "--base64", "--binary", "--json", "--file"]
+                .map(blank)
+                .into()
+        }
+        (Some("send"), Some(_), None) if word.starts_with('@') => {
+            return (start + 1, files(word.get(1..).unwrap_or_default()));
         }
         (Some("send"), Some(_), Some("--file")) => {
             // The path is all that follows, blanks too.
@@ -190,6 +203,8 @@ mod tests {
             ("connect ws://localhost:", "connect ws://localhost:9002"),
             ("wait 0 m", "wait 0 message "),
             ("send 0 --h", "send 0 --hex "),
+            ("history 10", "history 10 "),
+            ("list op", "list open "),
             ("close 0 1001", "close 0 1001 "),
             ("close 0 go", "close 0 going-away "),
             ("help sh", "help show "),
@@ -220,7 +235,7 @@ mod tests {
     #[test]
     fn shows_the_choices_where_nothing_more_is_certain() {
         for (text, choices) in [
-            ("s", &["send", "show", "serve", "stop"][..]),
+            ("se", &["send", "serve"][..]),
             ("show 1", &["1  ws://b", "10  ws://c"]),
             (
                 "close 0 300",
@@ -243,18 +258,21 @@ mod tests {
         fs::create_dir_all(directory.join("two words")).expect("a temporary directory");
         fs::write(directory.join("two words").join("日本.bin"), "").expect("a temporary file");
         fs::write(directory.join(".hidden"), "").expect("a temporary file");
-        let begin = format!("send 0 --file {}/", directory.display());
-        for (typed, line) in [
-            ("", "two words/"),
-            ("two words/", "two words/日本.bin"),
-            (".h", ".hidden"),
-        ] {
-            let line = format!("{begin}{line}");
-            assert_eq!(
-                completed(&format!("{begin}{typed}")),
-                Some((line, Vec::new()))
-            );
+        for begin in ["send 0 --file ", "send 0 @"] {
+            let begin = format!("{begin}{}/", directory.display());
+            for (typed, line) in [("", "two words/"), (".h", ".hidden")] {
+                let line = format!("{begin}{line}");
+                assert_eq!(
+                    completed(&format!("{begin}{typed}")),
+                    Some((line, Vec::new()))
+                );
+            }
         }
+        let begin = format!("send 0 --file {}/two words/", directory.display());
+        assert_eq!(
+            completed(&begin),
+            Some((format!("{begin}日本.bin"), Vec::new()))
+        );
         assert_eq!(completed("send 0 --file /nowhere/at/all"), None);
         fs::remove_dir_all(directory).expect("what was made here");
     }

@@ -21,6 +21,7 @@ use super::complete::{self, Names};
 use super::pending::Pending;
 use super::resize::{self, Columns};
 use super::{Heard, recall};
+use crate::console::Prompt;
 use crate::printer::text::{escape, is_hidden};
 
 /// The program's side of the line editor, on the editor's thread.
@@ -31,7 +32,7 @@ pub(super) struct Hooks {
     pub(super) heard: UnboundedSender<Heard>,
     /// Each connection's id and URI.
     pub(super) ids: Vec<(String, String)>,
-    pub(super) prompt: &'static str,
+    pub(super) prompt: Prompt,
     /// The width of the window when the line was drawn last.
     pub(super) columns: Cell<Option<usize>>,
 }
@@ -42,7 +43,7 @@ impl Hooks {
             pending,
             heard,
             ids: Vec::new(),
-            prompt: "",
+            prompt: Prompt::Borrowed(""),
             columns: Cell::new(None),
         }
     }
@@ -97,7 +98,7 @@ impl Highlighter for Hooks {
             return false;
         }
         let columns = Columns { before, now };
-        let written = resize::before_drawing(self.prompt, line, at, columns);
+        let written = resize::before_drawing(&self.prompt, line, at, columns);
         // The editor meets the same fault and tells of it.
         let _ = io::stdout()
             .write_all(written.as_bytes())

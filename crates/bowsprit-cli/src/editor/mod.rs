@@ -23,6 +23,7 @@ use rustyline::history::DefaultHistory;
 use rustyline::{CompletionType, EventHandler, ExternalPrinter, KeyEvent};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::console::Prompt;
 use crate::input::Input;
 use helper::{Hooks, Interrupted, Suspended};
 pub(crate) use pending::Pending;
@@ -45,7 +46,7 @@ pub(crate) enum Heard {
 /// A line that is wanted.
 #[derive(Debug)]
 struct Wish {
-    prompt: &'static str,
+    prompt: Prompt,
     ids: Vec<(String, String)>,
 }
 
@@ -76,7 +77,7 @@ impl Editor {
     }
 
     /// Asks for one line. `ids` are the connections that can be named in it, with their URIs.
-    pub(crate) fn ask(&self, prompt: &'static str, ids: Vec<(String, String)>) {
+    pub(crate) fn ask(&self, prompt: Prompt, ids: Vec<(String, String)>) {
         // Without the editor's thread, the end of its channel tells of the end.
         let _ = self.wishes.send(Wish { prompt, ids });
     }
@@ -151,10 +152,10 @@ impl Lines {
         for wish in asked {
             if let Some(hooks) = self.editor.helper_mut() {
                 hooks.ids = wish.ids;
-                hooks.prompt = wish.prompt;
+                hooks.prompt = wish.prompt.clone();
                 hooks.columns.set(resize::columns());
             }
-            if heard.send(Heard::Inputs(self.read(wish.prompt))).is_err() {
+            if heard.send(Heard::Inputs(self.read(&wish.prompt))).is_err() {
                 return;
             }
         }

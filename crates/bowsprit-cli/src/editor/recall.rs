@@ -58,7 +58,8 @@ fn has_secret(line: &str) -> bool {
     behind.next();
     // Any other command takes text, in which a hyphen is just that.
     let command = line.split_whitespace().next().unwrap_or_default();
-    let takes_options = command == "connect" || !words::names().any(|name| name == command);
+    let takes_options =
+        matches!(command, "connect" | "open") || !words::names().any(|name| name == command);
     behind.any(uri_has_secret) || takes_options && options::carries_secret(line)
 }
 
@@ -106,6 +107,8 @@ mod tests {
             "connect -x http://a:b@proxy wss://b/",
             "connect --bearer abc wss://b/",
             "conect --bearer abc wss://b/",
+            "open 3 --bearer abc wss://b/",
+            "/connect --bearer abc wss://b/",
         ] {
             assert!(!is_kept(line), "{line}");
         }

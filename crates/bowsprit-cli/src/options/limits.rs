@@ -31,12 +31,46 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "RATE")]
     max_rate: Option<PerSecond>,
 
+    /// The most messages to keep for show and save [default: 1000]
+    #[arg(long, value_name = "COUNT")]
+    keep_messages: Option<usize>,
+
+    /// The most bytes of them to keep [default: 1MiB]
+    #[arg(long, value_name = "SIZE")]
+    keep_bytes: Option<Size>,
+
     /// Do not offer to compress messages (permessage-deflate)
     #[arg(long)]
     no_compress: bool,
 }
 
+/// How much of what went over a connection is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keep {
+    pub(crate) messages: usize,
+    /// Of payload. A larger message is kept alone.
+    pub(crate) bytes: usize,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            messages: 1_000,
+            bytes: 1 << 20,
+        }
+    }
+}
+
 impl LimitOptions {
+    /// How many messages are kept.
+    pub(super) fn keep(&self) -> Keep {
+        let default = Keep::default();
+        Keep {
+            messages: self.keep_messages.unwrap_or(default.messages),
+            bytes: self.keep_bytes.map_or(default.bytes, |Size(bytes)| bytes),
+        }
+    }
+
     /// These options, and of `defaults` those that they do not replace.
     pub(super) fn over(self, defaults: &Self) -> Self {
         Self {
@@ -45,6 +79,8 @@ impl LimitOptions {
             send_buffer: self.send_buffer.or(defaults.send_buffer),
             max_fragments: self.max_fragments.or(defaults.max_fragments),
             max_rate: self.max_rate.or(defaults.max_rate),
+            keep_messages: self.keep_messages.or(defaults.keep_messages),
+            keep_bytes: self.keep_bytes.or(defaults.keep_bytes),
             no_compress: self.no_compress || defaults.no_compress,
         }
     }

@@ -5,8 +5,8 @@ use std::error::Error as _;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command, CommandFactory as _, Parser};
 
-use super::Options;
 use super::secret::Secret;
+use super::{Options, Several};
 use crate::printer::text::escape;
 
 /// `connect` at the prompt, behind the word itself.
@@ -15,6 +15,9 @@ use crate::printer::text::escape;
 struct Line {
     #[command(flatten)]
     options: Options,
+
+    #[command(flatten)]
+    several: Several,
 
     #[arg(hide = true)]
     uri: Vec<String>,
@@ -32,7 +35,7 @@ const MAX_SUBPROTOCOL: usize = 32;
 ///
 /// When something is no option, has a wrong value, or contradicts something else. The text is what to
 /// answer, escaped; it repeats no secret.
-pub(crate) fn parse(text: &str) -> Result<(Options, String), String> {
+pub(crate) fn parse(text: &str) -> Result<(Options, Several, String), String> {
     let words = shell_words::split(text).map_err(|_| "A quotation mark is not closed")?;
     let line = Line::try_parse_from(words).map_err(|error| sentence(&error))?;
     let [uri] = line.uri.as_slice() else {
@@ -42,7 +45,7 @@ pub(crate) fn parse(text: &str) -> Result<(Options, String), String> {
         });
     };
     line.options.fit(uri)?;
-    Ok((line.options, uri.clone()))
+    Ok((line.options, line.several, uri.clone()))
 }
 
 /// The definition of `connect` at the prompt.
@@ -227,10 +230,10 @@ mod tests {
 
     #[test]
     fn reads_options_quoted_as_in_a_shell() {
-        let (options, uri) =
+        let (options, _, uri) =
             parse("-H 'X-A: b c' --open-timeout 3s -s a,b wss://h/").expect("options");
         assert_eq!(uri, "wss://h/");
-        let (other, _) =
+        let (other, ..) =
             parse("-s a -s b --open-timeout=3s --header=\"X-A: b c\" wss://h/").expect("options");
         assert_eq!(options, other);
         assert!(options.is_given());

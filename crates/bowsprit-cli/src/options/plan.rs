@@ -6,7 +6,7 @@ use bowsprit::{Client, Config, ConnectRequest, InvalidRequest, Proxy, Tls};
 
 use super::request::Identity;
 use super::route::Route;
-use super::{Options, Times};
+use super::{Keep, Options, Times};
 use crate::printer::text::escape;
 
 /// What every connection with the same options is made from.
@@ -18,6 +18,7 @@ pub(crate) struct Plan {
     identity: Identity,
     route: Route,
     times: Times,
+    keep: Keep,
 }
 
 impl Plan {
@@ -37,12 +38,18 @@ impl Plan {
             identity: options.request.read()?,
             route: options.route.read()?,
             times: options.times,
+            keep: options.limits.keep(),
         })
     }
 
     /// The times that were asked for.
     pub(crate) const fn times(&self) -> Times {
         self.times
+    }
+
+    /// How many messages of a connection are kept.
+    pub(crate) const fn keep(&self) -> Keep {
+        self.keep
     }
 
     /// Whether the server's certificate is pinned.

@@ -15,7 +15,17 @@ const BINARY_EXCERPT: usize = 20;
 
 /// The line for people; `None` where an event is for programs only.
 pub(crate) fn line(event: &Event) -> Option<String> {
-    let text = match &event.what {
+    let text = text(&event.what)?;
+    let id = event.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+    Some(match &event.name {
+        Some(name) => format!("{id} ({name}) {text}"),
+        None => format!("{id} {text}"),
+    })
+}
+
+/// What the line says of the connection.
+pub(crate) fn text(what: &What) -> Option<String> {
+    Some(match what {
         What::Open(opened) => open(opened),
         What::Fail(failed) => fail(failed),
         What::Message {
@@ -37,9 +47,7 @@ pub(crate) fn line(event: &Event) -> Option<String> {
             error,
         } => retry(*number, *delay, error.as_deref()),
         _ => return None,
-    };
-    let id = event.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-    Some(format!("{id} {text}"))
+    })
 }
 
 fn open(opened: &Opened) -> String {

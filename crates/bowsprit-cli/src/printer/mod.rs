@@ -19,6 +19,9 @@ pub(crate) trait Output {
             self.line(&line);
         }
     }
+
+    /// Adds what happened on one of many connections, of which people are told in a line for all.
+    fn event_of_many(&mut self, _: &Event) {}
 }
 
 /// Lines that wait to be written, and the stream that takes them.

@@ -1,12 +1,13 @@
 //! The session: owns all state, carries out commands, hears events. It knows of no terminal.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bowsprit::{Client, Message};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::command::{self, Command};
+use crate::command::{self, Command, Name};
 use crate::connection::{Connection, Stage};
 use crate::events::{Direction, Event, Payload, What};
 use crate::input::Input;
@@ -19,13 +20,27 @@ use crate::serve::EchoServer;
 use crate::setup::Profiles;
 use crate::status::Status;
 
+mod crowd;
+mod jobs;
+mod lines;
+mod list;
+mod messages;
+mod names;
 mod perform;
 mod quit;
 mod send;
 mod wait;
 
+use crowd::Crowds;
+use jobs::Jobs;
+use lines::Block;
+use messages::Room;
+use perform::Refused;
 use quit::Quit;
 use wait::{Target, Wait};
+
+/// Of more connections than these, some lines tell for all what is told for each otherwise.
+const MANY: usize = 100;
 
 /// How a session goes about its work.
 #[derive(Clone, Copy, Debug)]
@@ -44,13 +59,27 @@ pub(crate) struct Session {
     profiles: Profiles,
     /// What the command line asks of every connection, as typed and made ready.
     defaults: Options,
-    plan: Plan,
+    plan: Arc<Plan>,
     events: UnboundedSender<Report>,
     manner: Manner,
     /// The ids here of the library's, which its log names.
     ids: HashMap<String, u32>,
     /// By id: a connection that has ended stays.
     connections: Vec<Connection>,
+    /// How many of them have not ended.
+    ongoing: usize,
+    names: BTreeMap<Name, u32>,
+    /// The one that was made or named last.
+    last: Option<u32>,
+    /// The one that plain lines go to.
+    in_use: Option<u32>,
+    /// The one that was in use and has ended, while a line to it may be half typed.
+    left: Option<u32>,
+    /// A message that goes on in the next line.
+    block: Option<Block>,
+    crowds: Crowds,
+    jobs: Jobs,
+    kept: Room,
     server: Option<EchoServer>,
     /// The number of the last ping.
     pings: u64,
@@ -73,11 +102,20 @@ impl Session {
             client,
             profiles,
             defaults,
-            plan,
+            plan: Arc::new(plan),
             events,
             manner,
             ids: HashMap::new(),
             connections: Vec::new(),
+            ongoing: 0,
+            names: BTreeMap::new(),
+            last: None,
+            in_use: None,
+            left: None,
+            block: None,
+            crowds: Crowds::default(),
+            jobs: Jobs::default(),
+            kept: Room::default(),
             server: None,
             pings: 0,
             wait: None,
@@ -90,17 +128,22 @@ impl Session {
     pub(crate) fn handle_input(&mut self, input: Input, out: &mut dyn Output) {
         match input {
             Input::Line(line) => self.handle_line(&line, out),
-            Input::Fault(fault) => self.refuse(&fault, out),
+            Input::Fault(fault) => self.handle_fault(&fault, out),
             Input::Interrupt => self.interrupt(out),
-            Input::End => self.quit(out),
+            Input::End => {
+                self.end_of_lines(out);
+                self.quit(out);
+            }
         }
     }
 
-    /// Ctrl-C with nothing typed: gives up a wait, ends a `quit` that takes too long, or tells how
+    /// Ctrl-C with nothing typed: gives up a message of several lines or a wait, ends a `quit` that takes too long, or tells how
     /// to leave.
     pub(crate) fn interrupt(&mut self, out: &mut dyn Output) {
         if self.quit.is_some() {
             self.quit_now();
+        } else if self.block.take().is_some() {
+            out.line("> Message given up");
         } else if self.wait.take().is_some() {
             out.line("> Stopped waiting");
         } else {
@@ -110,12 +153,16 @@ impl Session {
 
     /// Takes what the network tells.
     pub(crate) fn handle_event(&mut self, event: Report, out: &mut dyn Output) {
+        let mut only = None;
         match event {
-            Report::Connection(id, change) => self.handle_change(id, change, out),
+            Report::Connection(id, change) => {
+                only = Some(id);
+                self.handle_change(id, change, out);
+            }
             Report::Stopped(closed) => self.server_stopped(closed, out),
             Report::Logged(entry) => return self.print_log(&entry, out),
         }
-        self.check_wait(out);
+        self.check_wait(only, out);
         self.check_quit(out);
     }
 
@@ -123,7 +170,9 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let wait = self.wait.as_ref().and_then(Wait::deadline);
         let quit = self.quit.as_ref().and_then(Quit::deadline);
-        wait.into_iter().chain(quit).min()
+        let others = [self.job_deadline(), self.crowd_deadline()];
+        let others = others.into_iter().flatten();
+        wait.into_iter().chain(quit).chain(others).min()
     }
 
     /// Gives up what has taken too long.
@@ -132,6 +181,8 @@ impl Session {
         if let Some(wait) = self.wait.take_if(is_due) {
             self.refuse_all(&wait.expiries(), out);
         }
+        self.run_jobs(now, out);
+        self.tell_crowds(now, out);
         self.check_quit(out);
     }
 
@@ -157,53 +208,44 @@ impl Session {
         self.fault
     }
 
-    /// The ids with their URIs, for completion.
+    /// The ids and names with their URIs, for completion: not of what has ended long ago.
     pub(crate) fn ids(&self) -> impl Iterator<Item = (String, &str)> {
-        self.connections
-            .iter()
-            .enumerate()
-            .map(|(id, connection)| (id.to_string(), connection.uri.as_str()))
-    }
-
-    fn handle_line(&mut self, line: &str, out: &mut dyn Output) {
-        let is_comment = line.trim_start().starts_with('#');
-        if self.manner.is_script && is_comment {
-            return;
-        }
-        let parsed = command::parse(line);
-        if self.is_leaving() && parsed != Ok(Some(Command::QuitNow)) {
-            return out.line("> Leaving; type quit! to leave at once");
-        }
-        match parsed {
-            Ok(Some(command)) => self.perform(command, out),
-            Ok(None) if self.manner.is_script => {}
-            Ok(None) => out.line("> Type help for the list of commands"),
-            Err(answer) => self.refuse(&answer, out),
-        }
+        let named = self.names.iter().filter_map(|(name, id)| {
+            let connection = self.connections.get(*id as usize)?;
+            Some((name.as_str().to_owned(), &*connection.uri))
+        });
+        let first = self.connections.len().saturating_sub(MANY);
+        let latest = self.connections.iter().enumerate().skip(first);
+        named.chain(latest.map(|(id, connection)| (id.to_string(), &*connection.uri)))
     }
 
     fn perform(&mut self, command: Command, out: &mut dyn Output) {
         let done = match command {
-            Command::List => return self.list(out),
             Command::Help { of } => {
                 let lines = command::words::help(of);
                 return lines.iter().for_each(|line| out.line(line));
             }
             Command::Quit => return self.quit(out),
             Command::QuitNow => return self.quit_now(),
-            Command::Connect { uri, options } => self.connect(uri, *options, out),
+            Command::Connect {
+                uri,
+                options,
+                several,
+            } => self.connect(uri, *options, several, out),
             Command::Send { ids, payload } => self.send(&ids, payload, out),
-            Command::Close { ids, code, reason } => self.close(&ids, code, &reason, out),
-            Command::Show { ids } => self.show(&ids, out),
+            Command::Close { ids, how } => self.close(&ids, &how, out),
+            Command::List { of } => self.list(&of, out),
+            Command::Show { ids, what } => self.show(&ids, what, out),
             Command::Ping { ids, payload } => self.ping(&ids, &payload, out),
             Command::Serve { port } => self.serve(port, out),
             Command::Stop => self.stop(),
             Command::Wait { ids, goal, limit } => self.wait(&ids, goal, limit, out),
+            Command::Connections(command) => self.perform_connections(command, out),
         };
         if let Err(answer) = done {
             self.refuse(&answer, out);
         }
-        self.check_wait(out);
+        self.check_wait(None, out);
     }
 
     /// Answers a line that was not carried out.
@@ -213,8 +255,14 @@ impl Session {
     }
 
     fn refuse_all(&mut self, answers: &[String], out: &mut dyn Output) {
-        for answer in answers {
+        for answer in answers.iter().take(MANY) {
             self.refuse(answer, out);
+        }
+        if answers.len() > MANY {
+            self.refuse(
+                &format!("… and {} more answers like these", answers.len() - MANY),
+                out,
+            );
         }
     }
 
@@ -235,19 +283,19 @@ impl Session {
                 let what = What::opened(&info, at.saturating_duration_since(connection.started));
                 connection.info = Some(info);
                 connection.stage = Stage::Open;
+                connection.traffic.open(at);
                 (what, None)
             }
             Change::Failed(failure) => {
                 let what = What::failed(&connection.uri, &failure);
                 let fault = failure.status;
                 connection.stage = Stage::Failed(failure);
+                self.ongoing -= 1;
                 (what, fault)
             }
             Change::Received(message) => {
                 connection.heard(message.as_bytes().len());
-                connection
-                    .history
-                    .push(Direction::Received, message.clone());
+                self.remember(id, Direction::Received, message.clone());
                 (What::message(Direction::Received, message), None)
             }
             Change::Pong {
@@ -255,6 +303,9 @@ impl Session {
                 round_trip,
             } => {
                 connection.heard(payload.len());
+                if let Some(time) = round_trip {
+                    connection.traffic.measured(time);
+                }
                 // A pong that answers no ping of ours is of no interest (RFC 6455 §5.5.3).
                 let Some(ping) = connection.take_pong(&payload) else {
                     return;
@@ -290,27 +341,54 @@ impl Session {
             Change::Ended(closed, status) => {
                 let what = What::ended(&closed, status);
                 connection.stage = Stage::Closed(closed);
+                connection.traffic.end(Instant::now());
+                self.ongoing -= 1;
                 (what, status)
             }
         };
         if let Some(fault) = fault {
             self.note(fault);
         }
+        let has_ended = matches!(what, What::Fail(_) | What::Close(_));
         self.tell(id, what, out);
+        if has_ended {
+            self.leave_jobs(id, out);
+            self.leave_ended(id, out);
+        }
     }
 
     /// A message is on its way.
     fn sent(&mut self, id: u32, message: Message, out: &mut dyn Output) {
-        if let Some(connection) = self.connections.get_mut(id as usize) {
-            connection.history.push(Direction::Sent, message.clone());
-        }
+        self.remember(id, Direction::Sent, message.clone());
         self.tell(id, What::message(Direction::Sent, message), out);
     }
 
     /// Tells what happened on a connection to whoever is to know.
     fn tell(&mut self, id: u32, what: What, out: &mut dyn Output) {
-        if !self.manner.is_quiet {
-            out.event(&Event::now(Some(id), None, what));
+        let Some(connection) = self.connections.get(id as usize) else {
+            return;
+        };
+        let name = connection
+            .name
+            .as_ref()
+            .map(Name::as_str)
+            .map(str::to_owned);
+        let is_common = matches!(
+            what,
+            What::Open(_) | What::Fail(_) | What::Close(_) | What::Retry { .. }
+        );
+        let is_told_of_many = connection.is_one_of_many && is_common;
+        if is_told_of_many {
+            self.count_in_crowd(id, &what, out);
+        }
+        if self.manner.is_quiet {
+            return;
+        }
+        let event = Event::now(Some(id), name, what);
+        if is_told_of_many {
+            out.event_of_many(&event);
+        } else {
+            out.event(&event);
         }
     }
 
@@ -328,12 +406,14 @@ impl Session {
         }
     }
 
-    /// Ends the wait if what it waits for has happened, or never will.
-    fn check_wait(&mut self, out: &mut dyn Output) {
+    /// Ends the wait if what it waits for has happened, or never will; on this connection, if it is given.
+    fn check_wait(&mut self, only: Option<u32>, out: &mut dyn Output) {
         let answers = match &mut self.wait {
             None => return,
             Some(Wait::Server) => Vec::new(),
-            Some(Wait::Connections { goals, .. }) => wait::check(goals, &mut self.connections),
+            Some(Wait::Connections { goals, .. }) => {
+                wait::check(goals, &mut self.connections, only)
+            }
         };
         let is_over = match &self.wait {
             Some(Wait::Connections { goals, .. }) => goals.is_empty(),
@@ -341,6 +421,7 @@ impl Session {
         };
         if is_over {
             self.wait = None;
+            self.tell_ends(out);
         }
         self.refuse_all(&answers, out);
     }

@@ -4,23 +4,47 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bowsprit::ConnectRequest;
+
 use super::{Session, Target, Wait};
-use crate::command::{Goal, Ids, resolve};
+use crate::command::connections::Command;
+use crate::command::{Goal, Ids};
 use crate::connection::Connection;
 use crate::network::{Flow, Reporter};
-use crate::options::{Options, Plan};
+use crate::options::{Options, Plan, Several};
 use crate::printer::Output;
-use crate::printer::text::{escape, fault};
+use crate::printer::text::fault;
 use crate::serve::EchoServer;
 
 /// What a command answers when it was not carried out.
 pub(super) type Refused = String;
 
 impl Session {
+    pub(super) fn perform_connections(
+        &mut self,
+        command: Command,
+        out: &mut dyn Output,
+    ) -> Result<(), Refused> {
+        match command {
+            Command::Use { ids } => self.use_connection(ids.as_ref(), out),
+            Command::Reconnect { ids } => self.reconnect(&ids, out),
+            Command::Stats { ids } => self.stats(ids.as_ref(), out),
+            Command::History { ids, last } => self.history(&ids, last, out),
+            Command::Save { ids, file } => self.save(&ids, &file, out),
+            Command::Every { interval, work } => self.every(interval, work, out),
+            Command::Jobs => {
+                self.list_jobs(out);
+                Ok(())
+            }
+            Command::StopJob { number } => self.stop_job(number, out),
+        }
+    }
+
     pub(crate) fn connect(
         &mut self,
         uri: String,
         options: Options,
+        several: Several,
         out: &mut dyn Output,
     ) -> Result<(), Refused> {
         let (uri, options) = match self.profiles.find(&uri)? {
@@ -32,64 +56,122 @@ impl Session {
             }
         };
         let is_insecure = options.is_insecure();
-        let own = if options.is_given() {
-            Some(Plan::new(&options.over(&self.defaults))?)
+        let plan = if options.is_given() {
+            Arc::new(Plan::new(&options.over(&self.defaults))?)
         } else {
-            None
+            Arc::clone(&self.plan)
         };
-        let plan = own.as_ref().unwrap_or(&self.plan);
-        let request = plan.request(&self.client, &uri)?;
-        let id = u32::try_from(self.connections.len())
-            .map_err(|_| "Out of connection ids".to_owned())?;
-        let flow = Arc::new(Flow::default());
-        let reporter = Reporter::new(id, plan, Arc::clone(&flow), self.events.clone());
-        let handle = request.handler(reporter).start();
-        self.ids.insert(handle.id().to_string(), id);
-        let connection = Connection::new(uri, handle, flow, plan);
-        self.connections.push(connection);
-        out.line(&format!("> Created connection with id {id}"));
+        if let Some(name) = &several.name {
+            self.check_name(name)?;
+        }
+        let uri: Arc<str> = uri.into();
+        let first = u32::try_from(self.connections.len());
+        let first = first.map_err(|_| "Out of connection ids".to_owned())?;
+        let count = several.count.map(|count| count.0);
+        let ids = first..first.saturating_add(count.unwrap_or(1));
+        let mut requests = Vec::new();
+        for id in ids.clone() {
+            let (request, flow) = self.request(id, &uri, &plan)?;
+            requests.push((id, request, flow));
+        }
+        self.kept.allow(plan.keep().bytes);
+        let mut waiting = Vec::new();
+        for (id, request, flow) in requests {
+            let handle = request.handle();
+            self.ids.insert(handle.id().to_string(), id);
+            let mut connection = Connection::new(Arc::clone(&uri), handle, flow, Arc::clone(&plan));
+            connection.name = several.name.clone();
+            self.connections.push(connection);
+            self.ongoing += 1;
+            self.last = Some(id);
+            waiting.push((id, request));
+        }
+        match (count, several.name) {
+            (Some(_), _) => {
+                let (first, last) = (ids.start, ids.end - 1);
+                out.line(&format!("> Created connections with ids {first}-{last}"));
+            }
+            (None, Some(name)) => {
+                out.line(&format!(
+                    "> Created connection with id {first} ({})",
+                    name.as_str()
+                ));
+                self.call(first, name);
+            }
+            (None, None) => out.line(&format!("> Created connection with id {first}")),
+        }
         if is_insecure {
             out.line("> WARNING: the certificate is NOT VERIFIED, anyone may listen in");
         }
-        self.wait_in_script(Wait::on([(id, Target::Settled)], None));
+        self.start(waiting, count.is_some());
         Ok(())
     }
 
-    pub(super) fn show(&mut self, ids: &Ids, out: &mut dyn Output) -> Result<(), Refused> {
+    /// Makes connections that have ended again, under their ids.
+    fn reconnect(&mut self, ids: &Ids, out: &mut dyn Output) -> Result<(), Refused> {
         let (found, missing) = match ids {
-            Ids::All if self.connections.is_empty() => {
-                out.line("> No connections");
-                return Ok(());
-            }
-            // Those that have ended have something to show, too.
-            Ids::All => ((0..).take(self.connections.len()).collect(), Vec::new()),
-            // The original has words of its own for this command.
-            Ids::One(id) => self
-                .named(ids)
-                .map_err(|_| format!("Unknown connection id {id}"))?,
-            Ids::List(_) => self.named(ids)?,
+            Ids::All => (self.all(Connection::has_ended), Vec::new()),
+            ids => self.named(ids)?,
         };
+        let mut waiting = Vec::new();
+        let mut refusals = missing;
         for id in found {
-            let with_facts = !self.manner.is_quiet;
-            if !matches!(ids, Ids::One(_)) {
-                out.line(&format!("> Connection {id}"));
+            let label = self.label(id);
+            let connection = self.existing(id)?;
+            if !connection.has_ended() {
+                let state = connection.state();
+                refusals.push(format!(
+                    "Connection {label} is {state}: close {label} comes first"
+                ));
+                continue;
             }
-            self.existing(id)?.show(out, with_facts);
+            let (uri, plan) = (Arc::clone(&connection.uri), Arc::clone(&connection.plan));
+            let (request, flow) = self.request(id, &uri, &plan)?;
+            let handle = request.handle();
+            self.ids.insert(handle.id().to_string(), id);
+            self.existing(id)?.begin_again(handle, flow);
+            self.ongoing += 1;
+            waiting.push((id, request));
         }
-        self.refuse_all(&missing, out);
+        match waiting.as_slice() {
+            [] if refusals.is_empty() => return Err("No connection has ended".to_owned()),
+            [] => {}
+            [(id, _)] => out.line(&format!("> Connecting again with id {id}")),
+            several => out.line(&format!("> Connecting again with {} ids", several.len())),
+        }
+        let is_crowd = waiting.len() > 1;
+        self.start(waiting, is_crowd);
+        self.refuse_all(&refusals, out);
         Ok(())
     }
 
-    pub(super) fn list(&self, out: &mut dyn Output) {
-        if self.connections.is_empty() {
-            out.line("> No connections");
+    /// A request for the connection with this id, not started.
+    fn request(
+        &self,
+        id: u32,
+        uri: &str,
+        plan: &Plan,
+    ) -> Result<(ConnectRequest, Arc<Flow>), Refused> {
+        let flow = Arc::new(Flow::default());
+        let reporter = Reporter::new(id, plan, Arc::clone(&flow), self.events.clone());
+        let request = plan.request(&self.client, uri)?.handler(reporter);
+        Ok((request, flow))
+    }
+
+    fn start(&mut self, waiting: Vec<(u32, ConnectRequest)>, is_crowd: bool) {
+        let goals: Vec<_> = waiting
+            .iter()
+            .map(|(id, _)| (*id, Target::Settled))
+            .collect();
+        if is_crowd {
+            self.open_crowd(waiting);
+        } else {
+            waiting
+                .into_iter()
+                .for_each(|(_, request)| drop(request.start()));
         }
-        for (id, connection) in self.connections.iter().enumerate() {
-            let (status, uri) = (connection.status(), escape(&connection.uri));
-            out.line(&format!(
-                "> {id} {status} {uri} ({} messages)",
-                connection.history.total()
-            ));
+        if !goals.is_empty() {
+            self.wait_in_script(Wait::on(goals, None));
         }
     }
 
@@ -122,38 +204,6 @@ impl Session {
         self.wait = Some(Wait::on(goals, Some(limit)));
         self.refuse_all(&missing, out);
         Ok(())
-    }
-
-    /// The connections that are named, in the order of their ids, and an answer for each one of a list
-    /// that there is not. `all` names those that have not ended.
-    pub(super) fn named(&self, ids: &Ids) -> Result<(Vec<u32>, Vec<Refused>), Refused> {
-        let unknown = |id: &dyn std::fmt::Display| format!("No connection found with id {id}");
-        match ids {
-            Ids::One(id) => {
-                let number = id.number();
-                let found = number.filter(|number| (*number as usize) < self.connections.len());
-                Ok((vec![found.ok_or_else(|| unknown(id))?], Vec::new()))
-            }
-            Ids::List(ranges) => {
-                let (found, missing) = resolve(ranges, self.connections.len());
-                let missing = missing.iter().map(|id| unknown(id)).collect();
-                Ok((found.into_iter().collect(), missing))
-            }
-            Ids::All => {
-                let going = (0..).zip(&self.connections);
-                let going = going.filter(|(_, connection)| !connection.has_ended());
-                let found: Vec<u32> = going.map(|(id, _)| id).collect();
-                if found.is_empty() {
-                    return Err("No connection is open".to_owned());
-                }
-                Ok((found, Vec::new()))
-            }
-        }
-    }
-
-    pub(super) fn existing(&mut self, id: u32) -> Result<&mut Connection, Refused> {
-        let connection = self.connections.get_mut(id as usize);
-        connection.ok_or_else(|| format!("No connection found with id {id}"))
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bowsprit::{CloseCode, CloseError};
 
-use super::Session;
-use crate::connection::{Connection, Stage};
+use super::{MANY, Session};
+use crate::connection::Stage;
 use crate::printer::Output;
 
 /// How long leaving may take.
@@ -46,24 +46,36 @@ impl Session {
         self.quit = Some(Quit::Under {
             deadline: Instant::now() + QUIT_DEADLINE,
         });
+        self.drop_jobs();
+        self.in_use = None;
+        self.give_up_waiting();
+        let is_brief = self.ongoing > MANY;
+        if is_brief {
+            out.line(&format!("> Closing {} connections", self.ongoing));
+        }
         for (id, connection) in self.connections.iter_mut().enumerate() {
-            match connection.stage {
+            let line = match connection.stage {
                 Stage::Open => match connection.handle.close(CloseCode::GOING_AWAY, "") {
                     Ok(()) => {
                         connection.stage = Stage::Closing;
-                        out.line(&format!("> Closing connection {id}"));
+                        format!("> Closing connection {id}")
                     }
                     // The peer was faster: the event is on its way.
-                    Err(CloseError::Closing | CloseError::Closed) => {}
-                    Err(error) => out.line(&format!("> Error closing connection {id}: {error}")),
+                    Err(CloseError::Closing | CloseError::Closed) => continue,
+                    Err(error) => format!("> Error closing connection {id}: {error}"),
                 },
                 Stage::Connecting | Stage::Retrying => {
-                    out.line(&format!("> Canceling connection {id} (still connecting)"));
                     connection.handle.terminate();
+                    format!("> Canceling connection {id} (still connecting)")
                 }
-                Stage::Closing => out.line(&format!("> Waiting for connection {id} to close")),
-                Stage::Failed(_) | Stage::Closed(_) => {}
+                Stage::Closing => format!("> Waiting for connection {id} to close"),
+                Stage::Failed(_) | Stage::Closed(_) => continue,
+            };
+            if !is_brief {
+                out.line(&line);
             }
+            // However many there are, they end in one line.
+            connection.is_one_of_many |= is_brief;
         }
         self.check_quit(out);
     }
@@ -79,7 +91,7 @@ impl Session {
 
     /// Waits a moment until the library is done with what has ended; not for anything that goes on.
     pub(crate) async fn settle(&self) {
-        if self.connections.iter().all(Connection::has_ended) {
+        if self.ongoing == 0 {
             let client = self.client.clone();
             client.shutdown(CloseCode::GOING_AWAY, SETTLING).await;
         }
@@ -95,19 +107,26 @@ impl Session {
         let Some(deadline) = self.quit.as_ref().and_then(Quit::deadline) else {
             return;
         };
-        if self
-            .connections
-            .iter()
-            .all(|connection| connection.has_ended())
-        {
+        if self.ongoing == 0 {
+            self.tell_ends(out);
             match &mut self.server {
                 Some(server) if Instant::now() < deadline => server.stop(),
                 _ => self.quit_now(),
             }
         } else if deadline <= Instant::now() {
+            self.tell_ends(out);
+            let is_brief = self.ongoing > MANY;
+            if is_brief {
+                let count = self.ongoing;
+                out.line(&format!(
+                    "> {count} connections did not close in time, dropped"
+                ));
+            }
             for (id, connection) in self.connections.iter().enumerate() {
                 if !connection.has_ended() {
-                    out.line(&format!("> Connection {id} did not close in time, dropped"));
+                    if !is_brief {
+                        out.line(&format!("> Connection {id} did not close in time, dropped"));
+                    }
                     connection.handle.terminate();
                 }
             }

@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use bowsprit::{CloseCode, CloseError, CloseFrame, Message, Prepared, SendError, State};
+use bowsprit::{CloseError, CloseFrame, Message, Prepared, SendError, State};
 
-use super::perform::Refused;
 use super::wait::PONG_LIMIT;
-use super::{Session, Target, Wait};
-use crate::command::{Ids, Payload};
+use super::{MANY, Refused, Session, Target, Wait};
+use crate::command::{Closing, Ids, Payload};
 use crate::connection::{Connection, Ping, Stage};
 use crate::network::{Change, Report};
 use crate::printer::Output;
@@ -31,12 +30,12 @@ impl Session {
         payload: Payload,
         out: &mut dyn Output,
     ) -> Result<(), Refused> {
+        let Some(message) = self.message(ids, payload)? else {
+            // The lines that follow are part of it.
+            return Ok(());
+        };
+        let message = Prepared::new(message);
         let (found, missing) = self.named(ids)?;
-        let message = Prepared::new(match payload {
-            Payload::Text(text) => Message::from(text),
-            Payload::Binary(bytes) => Message::from(bytes),
-            Payload::File(path) => Message::from(read_file(&path)?),
-        });
         let count = found.len() + missing.len();
         let mut waits = Vec::new();
         let mut refusals = Vec::new();
@@ -63,8 +62,30 @@ impl Session {
         Ok(())
     }
 
+    /// What is to be sent; `None` if further lines belong to it.
+    pub(super) fn message(
+        &mut self,
+        ids: &Ids,
+        payload: Payload,
+    ) -> Result<Option<Message>, Refused> {
+        Ok(Some(match payload {
+            Payload::Text(text) => Message::from(text),
+            Payload::Binary(bytes) => Message::from(bytes),
+            Payload::File(path) => Message::from(read_file(&path)?),
+            Payload::TextFile(path) => Message::from(text_of(&path, read_file(&path)?)?),
+            Payload::Json(text) => match self.complete_json(ids, text)? {
+                Some(text) => Message::from(text),
+                None => return Ok(None),
+            },
+            Payload::Block => {
+                self.open_block(ids.clone());
+                return Ok(None);
+            }
+        }))
+    }
+
     /// True if the message is in the queue, false if it waits for room there.
-    fn send_to(
+    pub(super) fn send_to(
         &mut self,
         id: u32,
         message: &Prepared,
@@ -99,40 +120,36 @@ impl Session {
     pub(super) fn close(
         &mut self,
         ids: &Ids,
-        code: CloseCode,
-        reason: &str,
+        how: &Closing,
         out: &mut dyn Output,
     ) -> Result<(), Refused> {
         let (found, missing) = self.named(ids)?;
-        let fit = CloseFrame::fit_reason(reason);
-        let is_one = matches!(ids, Ids::One(_));
+        let (count, is_one) = (found.len(), matches!(ids, Ids::One(_)));
+        let cut = match how {
+            Closing::Frame { reason, .. } => (reason.len(), CloseFrame::fit_reason(reason).len()),
+            Closing::Empty | Closing::Abort => (0, 0),
+        };
         let mut refusals = Vec::new();
         let mut waits = Vec::new();
         for id in found {
             let connection = self.existing(id)?;
-            let is_waiting = connection.handle.state() == State::Connecting;
-            if matches!(connection.stage, Stage::Retrying) && is_waiting {
-                // There is nothing to close: the next try is given up.
-                connection.handle.terminate();
-                waits.push((id, Target::Ended));
-                continue;
-            }
-            match connection.handle.close(code, fit) {
+            match begin_close(connection, how) {
                 Err(error) => refusals.push(close_fault(id, connection, error)),
                 Ok(()) => {
-                    connection.stage = Stage::Closing;
                     waits.push((id, Target::Ended));
-                    if !is_one {
+                    if !is_one && count <= MANY {
                         out.line(&format!("> Closing connection {id}"));
                     }
                 }
             }
         }
-        if fit.len() < reason.len() && !waits.is_empty() {
+        if count > MANY {
+            out.line(&format!("> Closing {}", connections(waits.len())));
+        }
+        if cut.1 < cut.0 && !waits.is_empty() {
             out.line(&format!(
                 "> Close reason cut from {} to {} bytes",
-                reason.len(),
-                fit.len()
+                cut.0, cut.1
             ));
         }
         refusals.extend(missing);
@@ -162,7 +179,7 @@ impl Session {
         Ok(())
     }
 
-    fn ping_one(&mut self, id: u32, payload: &str) -> Result<u64, Refused> {
+    pub(super) fn ping_one(&mut self, id: u32, payload: &str) -> Result<u64, Refused> {
         let number = self.pings + 1;
         self.pings = number;
         let is_own = payload.is_empty();
@@ -188,6 +205,29 @@ impl Session {
         });
         Ok(number)
     }
+}
+
+/// Begins to close, or gives up what is being made again.
+fn begin_close(connection: &mut Connection, how: &Closing) -> Result<(), CloseError> {
+    if connection.has_ended() {
+        return Err(CloseError::Closed);
+    }
+    let is_waiting = connection.handle.state() == State::Connecting;
+    let is_retrying = matches!(connection.stage, Stage::Retrying) && is_waiting;
+    match how {
+        // There is nothing to close: the next try is given up.
+        _ if is_retrying => connection.handle.terminate(),
+        Closing::Abort => connection.handle.terminate(),
+        Closing::Empty => {
+            connection.handle.close_without_code()?;
+            connection.stage = Stage::Closing;
+        }
+        Closing::Frame { code, reason } => {
+            connection.handle.close(*code, reason)?;
+            connection.stage = Stage::Closing;
+        }
+    }
+    Ok(())
 }
 
 const SEND_FAULT: &str = "Error sending message: ";
@@ -231,6 +271,17 @@ fn bad_connection(id: u32, connection: &Connection) -> String {
 fn connections(count: usize) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{count} connection{ending}")
+}
+
+/// The content as text, where it is UTF-8.
+fn text_of(path: &Path, content: Vec<u8>) -> Result<String, Refused> {
+    String::from_utf8(content).map_err(|fault| {
+        format!(
+            "Error reading {}: not UTF-8 at byte {} (--binary @<path> sends it as it is)",
+            escape(&path.display().to_string()),
+            fault.utf8_error().valid_up_to() + 1
+        )
+    })
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Refused> {

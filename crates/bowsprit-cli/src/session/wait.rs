@@ -1,5 +1,6 @@
 //! What the session waits for before it takes the next line.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::command::Goal;
@@ -13,7 +14,7 @@ pub(super) const PONG_LIMIT: Duration = Duration::from_secs(10);
 pub(super) enum Wait {
     /// Something must happen on each of these connections, in this time if there is one.
     Connections {
-        goals: Vec<(u32, Target)>,
+        goals: BTreeMap<u32, Target>,
         limit: Option<Duration>,
         since: Instant,
     },
@@ -79,18 +80,31 @@ impl Wait {
     }
 }
 
-/// Drops the goals that are reached, and those that never will be; returns the answers to these.
-pub(super) fn check(goals: &mut Vec<(u32, Target)>, connections: &mut [Connection]) -> Vec<String> {
+/// Drops the goals that are reached, and those that never will be; returns the answers to these. Only
+/// those of one connection are looked at where something has happened on that one.
+pub(super) fn check(
+    goals: &mut BTreeMap<u32, Target>,
+    connections: &mut [Connection],
+    only: Option<u32>,
+) -> Vec<String> {
     let mut answers = Vec::new();
-    goals.retain(|(id, target)| {
-        let connection = connections.get_mut(*id as usize);
-        match connection.and_then(|connection| target.check(*id, connection)) {
-            None => return true,
+    let mut is_over = |id: u32, target: &Target| {
+        let connection = connections.get_mut(id as usize);
+        match connection.and_then(|connection| target.check(id, connection)) {
+            None => return false,
             Some(Ok(())) => {}
             Some(Err(answer)) => answers.push(answer),
         }
-        false
-    });
+        true
+    };
+    match only {
+        None => goals.retain(|id, target| !is_over(*id, target)),
+        Some(id) => {
+            if goals.get(&id).is_some_and(|target| is_over(id, target)) {
+                goals.remove(&id);
+            }
+        }
+    }
     answers
 }
 

@@ -128,7 +128,7 @@ impl Config {
         let Some(profile) = profile else {
             let shown = escape(name);
             let names: Vec<&str> = names.collect();
-            return Err(match words::closest(name, names.iter().copied()) {
+            return Err(match words::closest(name, || names.iter().copied()) {
                 Some(meant) => format!("no profile {shown} (did you mean @{}?)", escape(meant)),
                 None if self.name.is_empty() => {
                     format!("no profile {shown}: there is no configuration file")
@@ -224,7 +224,7 @@ fn check_key(key: &str, commands: &[&Command], place: &str) -> Result<(), String
         format!("[{place}] ")
     };
     let key = escape(key);
-    Err(match words::closest(&key, names.into_iter()) {
+    Err(match words::closest(&key, || names.iter().copied()) {
         Some(meant) if meant != key => format!("{place}no option {key} (did you mean {meant}?)"),
         _ => format!("{place}no option {key} can be configured"),
     })

@@ -89,22 +89,30 @@ fn runs_whole_words_only_and_suggests_the_rest() {
 }
 
 #[test]
-fn refuses_an_id_that_is_no_number() {
-    let answers = refuse(&[
-        "close",
-        "send hello world",
-        "show abc",
-        "close abc",
-        "ping 0x0",
-        "wait x open",
-    ]);
+fn refuses_an_id_that_is_no_number_and_no_name() {
+    let answers = refuse(&["close", "send 0x0 world", "show 0x0", "wait _ open"]);
     assert!(answers[0].starts_with("> Usage: close "));
-    for (answer, read) in answers[1..].iter().zip(["hello", "abc", "abc", "0x0", "x"]) {
+    for (answer, read) in answers[1..].iter().zip(["0x0", "0x0", "_"]) {
         assert_eq!(
             *answer,
-            format!("> Not a connection id: {read} (expected a number, see list)")
+            format!("> Not a connection id: {read} (expected a number or a name, see list)")
         );
     }
+}
+
+#[test]
+fn refuses_a_name_that_no_connection_has() {
+    let answers = refuse(&["send hello world", "show abc", "close abc", "ping .a"]);
+    let hint = "(none has a name: connect --name gives one)";
+    assert_eq!(
+        answers,
+        [
+            format!("> No connection is called hello {hint}"),
+            format!("> No connection is called abc {hint}"),
+            format!("> No connection is called abc {hint}"),
+            "> Not a connection id: .a (expected a number or a name, see list)".to_owned(),
+        ]
+    );
 }
 
 #[test]

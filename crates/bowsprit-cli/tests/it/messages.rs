@@ -108,7 +108,7 @@ fn keeps_the_latest_thousand_messages_and_counts_all() {
         "> Messages Processed: (1500) ",
         "<< 500",
         "<< 1499",
-        "> Older messages dropped: 500",
+        "> Older messages dropped: 500 (1.4KiB)",
         "",
     ]);
     assert!(!outcome.lines().contains(&"<< 499"));

@@ -188,6 +188,27 @@ pub(crate) fn run_against(
     run(&[], script.replace("URI", &uri))
 }
 
+/// Opens, and echoes messages and pings until the client closes.
+pub(crate) fn echo(mut peer: Peer) {
+    peer.accept();
+    while let Some((opcode, payload)) = peer.read() {
+        match opcode {
+            8 => return peer.frame(0x88, &payload),
+            1 | 2 => peer.frame(0x80 | opcode, &payload),
+            9 => peer.frame(0x8a, &payload),
+            _ => {}
+        }
+    }
+}
+
+/// A directory of the test's own, which is empty.
+pub(crate) fn directory(name: &str) -> std::path::PathBuf {
+    let name = format!("bowsprit-it-{}-{name}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&path).expect("a temporary directory");
+    path
+}
+
 /// Starts a server that does this with each connection.
 pub(crate) fn serve(behavior: impl Fn(Peer) + Clone + Send + 'static) -> SocketAddr {
     serve_on(

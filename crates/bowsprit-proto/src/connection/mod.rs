@@ -317,16 +317,27 @@ impl Connection {
         if code.is_reserved() {
             return Err(CloseError::ReservedCode(code));
         }
+        self.begin_close(CloseFrame::new(code, CloseFrame::fit_reason(reason)))
+    }
+
+    /// As [`close`](Self::close), with a frame that carries no code (RFC 6455 §5.5.1): the peer is told
+    /// 1005.
+    ///
+    /// # Errors
+    ///
+    /// When the closing has begun already.
+    pub fn close_without_code(&mut self) -> Result<(), CloseError> {
+        self.begin_close(CloseFrame::new(CloseCode::NO_STATUS, ""))
+    }
+
+    fn begin_close(&mut self, frame: CloseFrame) -> Result<(), CloseError> {
         match self.state {
             State::Open => {}
             State::Ended => return Err(CloseError::Closed),
             State::CloseSent | State::Exchanged | State::Failed => return Err(CloseError::Closing),
         }
         self.state = self.state.next(Input::LocalClose);
-        self.queue_close(
-            CloseFrame::new(code, CloseFrame::fit_reason(reason)),
-            Initiator::Local,
-        );
+        self.queue_close(frame, Initiator::Local);
         Ok(())
     }
 

@@ -229,6 +229,19 @@ fn closes_from_either_side_and_tells_both_the_same() {
 }
 
 #[test]
+fn closes_without_a_code_when_asked_to() {
+    for role in ROLES {
+        let mut connection = open(role);
+        connection.close_without_code().expect("an open connection");
+        assert_eq!(sent(&mut connection), frame(role, 0x88, b""));
+        let closed = connection.closed().expect("the closing has begun");
+        assert_eq!(closed.local_code(), CloseCode::NO_STATUS);
+        assert_eq!(closed.initiator, Some(Initiator::Local));
+        assert_eq!(connection.close_without_code(), Err(CloseError::Closing));
+    }
+}
+
+#[test]
 fn closes_from_both_sides_at_once() {
     let mut pair = Pair::new();
     for (role, code) in [(Client, 4001), (Server, 4002)] {

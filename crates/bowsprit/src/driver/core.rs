@@ -427,7 +427,10 @@ fn give_order(
         Order::Ping(payload) => connection.ping_at(payload, Timestamp(start.elapsed())),
         Order::Close(frame) => {
             // Refused where the peer was faster, which is as good.
-            let _ = connection.close(frame.code, &frame.reason);
+            let _ = match frame.code {
+                CloseCode::NO_STATUS => connection.close_without_code(),
+                code => connection.close(code, &frame.reason),
+            };
             Ok(())
         }
     };

@@ -67,6 +67,7 @@ async fn before_it_opens_nothing_can_be_sent() {
             handle.close(CloseCode::NORMAL, ""),
             Err(CloseError::NotOpen)
         );
+        assert_eq!(handle.close_without_code(), Err(CloseError::NotOpen));
         assert_eq!(
             within(handle.send_wait("early")).await,
             Err(SendError::NotOpen)
@@ -108,6 +109,23 @@ async fn after_the_end_every_operation_says_so() {
     assert_eq!(handle.buffered_bytes(), 0);
     assert!(handle.info().is_some(), "what was settled stays known");
     assert_eq!(handle.state(), State::Closed);
+}
+
+#[tokio::test]
+async fn closes_without_a_code_when_asked_to() {
+    let (handle, mut tcp) = open_to_bare(Handlers::new()).await;
+    within(async {
+        while !handle.is_open() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    handle.close_without_code().expect("open");
+    assert_eq!(read_frame(&mut tcp).await, Some((CLOSE, Vec::new())));
+    assert_eq!(
+        handle.close(CloseCode::NORMAL, ""),
+        Err(CloseError::Closing)
+    );
 }
 
 #[tokio::test]

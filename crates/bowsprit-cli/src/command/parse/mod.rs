@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use bowsprit::CloseCode;
-
 use super::ids::is_integer;
-use super::{Command, DEFAULT_PORT, Goal, Ids, Payload, codes, words};
-use crate::options;
-use crate::printer::{hex, text};
+use super::{Command, DEFAULT_PORT, Goal, Ids, Listed, STATES, Shown, connections, sending, words};
+use crate::options::{self, Several};
+use crate::printer::text;
 
 /// How long `wait` waits unless told otherwise.
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 
 /// The longest wait that can be asked for, in seconds: a day.
 const MAX_WAIT: f64 = 86_400.0;
-
-/// The most that a control frame carries (RFC 6455 §5.5).
-const MAX_PING: usize = 125;
 
 /// The command in a line, or `None` where the line is blank.
 ///
@@ -30,13 +25,19 @@ pub(crate) fn parse(line: &str) -> Result<Option<Command>, String> {
     let rest = rest.unwrap_or_default();
     let command = match name {
         "connect" => connect(rest)?,
-        "send" => send(rest)?,
-        "close" => close(rest)?,
+        "send" => sending::send(rest)?,
+        "close" => sending::close(rest)?,
         "show" => show(rest)?,
-        "list" => alone("list", rest, Command::List)?,
-        "ping" => ping(rest)?,
+        "list" => list(rest)?,
+        "ping" => sending::ping(rest)?,
         "serve" => serve(rest)?,
-        "stop" => alone("stop", rest, Command::Stop)?,
+        "stop" if rest.trim().is_empty() => Command::Stop,
+        "stop" => connections::stop(rest)?,
+        "jobs" => {
+            let jobs = Command::Connections(connections::Command::Jobs);
+            alone("jobs", rest, jobs)?
+        }
+        word if connections::WORDS.contains(&word) => connections::parse(word, rest)?,
         "wait" => wait(rest)?,
         "help" => help(rest)?,
         "quit" => alone("quit", rest, Command::Quit)?,
@@ -51,66 +52,52 @@ fn connect(rest: &str) -> Result<Command, String> {
         return Err(usage("connect"));
     }
     if rest.trim_start().starts_with('-') {
-        let (options, uri) = options::parse(rest)?;
-        let options = Box::new(options);
-        return Ok(Command::Connect { uri, options });
+        let (options, several, uri) = options::parse(rest)?;
+        return Ok(Command::Connect {
+            uri,
+            options: Box::new(options),
+            several: several.checked()?,
+        });
     }
     // Everything behind the one blank is the URI, so that what is wrong with it can be told.
     Ok(Command::Connect {
         uri: rest.to_owned(),
         options: Box::default(),
-    })
-}
-
-fn send(rest: &str) -> Result<Command, String> {
-    let (ids, message) = ids("send", rest)?;
-    let message = message.ok_or_else(|| usage("send"))?;
-    let (word, operand) = split_blank(message);
-    let payload = match word {
-        "--" => Payload::Text(operand.unwrap_or_default().to_owned()),
-        "--hex" => {
-            let bytes = hex::decode(operand.unwrap_or_default());
-            Payload::Binary(
-                bytes.map_err(|fault| format!("Not hexadecimal: {}", text::escape(&fault)))?,
-            )
-        }
-        "--file" => match operand {
-            Some(path) if !path.is_empty() => Payload::File(path.into()),
-            _ => return Err("Usage: send <connection id> --file <path>".to_owned()),
-        },
-        _ => Payload::Text(message.to_owned()),
-    };
-    Ok(Command::Send { ids, payload })
-}
-
-fn close(rest: &str) -> Result<Command, String> {
-    let (ids, rest) = ids("close", rest)?;
-    let (code, reason) = match field(rest.unwrap_or_default()) {
-        None => (CloseCode::NORMAL, None),
-        Some((code, reason)) => (codes::parse(code)?, reason),
-    };
-    Ok(Command::Close {
-        ids,
-        code,
-        reason: reason.unwrap_or_default().to_owned(),
+        several: Several::default(),
     })
 }
 
 fn show(rest: &str) -> Result<Command, String> {
     let (ids, rest) = ids("show", rest)?;
-    alone("show", rest.unwrap_or_default(), Command::Show { ids })
+    let mut rest = rest.unwrap_or_default();
+    let mut what = Shown::default();
+    while let Some((word, behind)) = field(rest) {
+        rest = behind.unwrap_or_default();
+        match word {
+            "--headers" => what.headers = true,
+            "--json" => what.json = true,
+            "--last" => {
+                let (number, behind) = field(rest).ok_or_else(|| usage("show"))?;
+                what.last = Some(connections::number_of_messages(number)?);
+                rest = behind.unwrap_or_default();
+            }
+            _ => return Err(usage("show")),
+        }
+    }
+    Ok(Command::Show { ids, what })
 }
 
-fn ping(rest: &str) -> Result<Command, String> {
-    let (ids, payload) = ids("ping", rest)?;
-    let payload = payload.unwrap_or_default().to_owned();
-    if payload.len() > MAX_PING {
-        return Err(format!(
-            "A ping carries up to {MAX_PING} bytes, and this payload has {}",
-            payload.len()
-        ));
-    }
-    Ok(Command::Ping { ids, payload })
+fn list(rest: &str) -> Result<Command, String> {
+    let Some((word, rest)) = field(rest) else {
+        return Ok(Command::List {
+            of: Listed::Fitting,
+        });
+    };
+    let of = match STATES.into_iter().find(|state| *state == word) {
+        Some(state) => Listed::State(state),
+        None => Listed::Ids(Ids::parse(word)?),
+    };
+    alone("list", rest.unwrap_or_default(), Command::List { of })
 }
 
 fn help(rest: &str) -> Result<Command, String> {
@@ -193,13 +180,13 @@ fn wait(rest: &str) -> Result<Command, String> {
 }
 
 /// The ids that an argument list begins with, and what stands behind the one blank after them.
-fn ids<'a>(command: &str, rest: &'a str) -> Result<(Ids, Option<&'a str>), String> {
+pub(super) fn ids<'a>(command: &str, rest: &'a str) -> Result<(Ids, Option<&'a str>), String> {
     let (ids, rest) = field(rest).ok_or_else(|| usage(command))?;
     Ok((Ids::parse(ids)?, rest))
 }
 
 /// The value, if nothing but blanks follows it.
-fn alone<T>(command: &str, rest: &str, value: T) -> Result<T, String> {
+pub(super) fn alone<T>(command: &str, rest: &str, value: T) -> Result<T, String> {
     if rest.trim().is_empty() {
         Ok(value)
     } else {
@@ -207,7 +194,7 @@ fn alone<T>(command: &str, rest: &str, value: T) -> Result<T, String> {
     }
 }
 
-fn usage(command: &str) -> String {
+pub(super) fn usage(command: &str) -> String {
     format!("Usage: {}", words::usage(command))
 }
 
@@ -219,17 +206,18 @@ fn unrecognized(name: &str) -> String {
 }
 
 /// The first word of the text and, where a blank follows it, all that stands behind that blank.
-fn field(text: &str) -> Option<(&str, Option<&str>)> {
+pub(super) fn field(text: &str) -> Option<(&str, Option<&str>)> {
     let text = text.trim_start_matches(BLANK);
     (!text.is_empty()).then(|| split_blank(text))
 }
 
-fn split_blank(text: &str) -> (&str, Option<&str>) {
+pub(super) fn split_blank(text: &str) -> (&str, Option<&str>) {
     text.split_once(BLANK)
         .map_or((text, None), |(word, rest)| (word, Some(rest)))
 }
 
-const BLANK: [char; 2] = [' ', '\t'];
+/// What separates words.
+pub(super) const BLANK: [char; 2] = [' ', '\t'];
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,9 @@
 //! Lines and the commands that they are.
 
+use bowsprit::CloseCode;
+
 use super::*;
+use crate::command::{Closing, Payload};
 
 fn id_of(number: &str) -> Ids {
     Ids::parse(number).expect("ids")
@@ -16,8 +19,10 @@ fn text(id: &str, text: &str) -> Command {
 fn closing(code: u16, reason: &str) -> Command {
     Command::Close {
         ids: id_of("0"),
-        code: CloseCode(code),
-        reason: reason.to_owned(),
+        how: Closing::Frame {
+            code: CloseCode(code),
+            reason: reason.to_owned(),
+        },
     }
 }
 
@@ -27,6 +32,14 @@ fn reads_every_command() {
         ids: id_of("3"),
         goal,
         limit: Duration::from_millis(millis),
+    };
+    let showing = |ids, last, headers| Command::Show {
+        ids: id_of(ids),
+        what: Shown {
+            last,
+            headers,
+            json: false,
+        },
     };
     let pinging = |ids, payload: &str| Command::Ping {
         ids: id_of(ids),
@@ -38,6 +51,7 @@ fn reads_every_command() {
             Command::Connect {
                 uri: "ws://localhost:9002".to_owned(),
                 options: Box::default(),
+                several: Several::default(),
             },
         ),
         (
@@ -45,6 +59,7 @@ fn reads_every_command() {
             Command::Connect {
                 uri: "not a websocket uri".to_owned(),
                 options: Box::default(),
+                several: Several::default(),
             },
         ),
         (
@@ -52,21 +67,35 @@ fn reads_every_command() {
             Command::Connect {
                 uri: " ws://a ".to_owned(),
                 options: Box::default(),
+                several: Several::default(),
             },
         ),
-        ("show 7", Command::Show { ids: id_of("7") }),
-        ("show  7 ", Command::Show { ids: id_of("7") }),
-        ("show -1", Command::Show { ids: id_of("-1") }),
-        ("list", Command::List),
+        ("show 7", showing("7", None, false)),
+        ("show  7 ", showing("7", None, false)),
+        ("show -1", showing("-1", None, false)),
+        ("show . --headers --last 3", showing(".", Some(3), true)),
+        (
+            "list",
+            Command::List {
+                of: Listed::Fitting,
+            },
+        ),
+        (
+            "list open",
+            Command::List {
+                of: Listed::State("open"),
+            },
+        ),
+        (
+            "list 0-9",
+            Command::List {
+                of: Listed::Ids(id_of("0-9")),
+            },
+        ),
         ("ping 0", pinging("0", "")),
         ("ping all  two", pinging("all", " two")),
         ("help close", Command::Help { of: Some("close") }),
-        (
-            "show 0,2-3",
-            Command::Show {
-                ids: id_of("0,2-3"),
-            },
-        ),
+        ("show 0,2-3", showing("0,2-3", None, false)),
         ("serve", Command::Serve { port: 9002 }),
         ("serve 0", Command::Serve { port: 0 }),
         ("stop", Command::Stop),
@@ -97,7 +126,6 @@ fn drops_exactly_one_blank_in_front_of_a_message() {
         ),
         ("send 0 -- --hex is text", text("0", "--hex is text")),
         ("send 0 -- -- twice", text("0", "-- twice")),
-        ("send 0 --hexed is text", text("0", "--hexed is text")),
     ] {
         assert_eq!(parse(line), Ok(Some(command)), "{line}");
     }
@@ -146,26 +174,22 @@ fn refuses_a_line_that_lacks_an_id_or_has_a_wrong_one() {
         ("show", "Usage: show <connection id>"),
         ("show 0 extra", "Usage: show <connection id>"),
         (
-            "show abc",
-            "Not a connection id: abc (expected a number, see list)",
-        ),
-        (
             "show +1",
-            "Not a connection id: +1 (expected a number, see list)",
+            "Not a connection id: +1 (expected a number or a name, see list)",
         ),
         (
             "show 0x0",
-            "Not a connection id: 0x0 (expected a number, see list)",
+            "Not a connection id: 0x0 (expected a number or a name, see list)",
         ),
         (
             "show \u{1b}c",
-            "Not a connection id: \\u{1b}c (expected a number, see list)",
+            "Not a connection id: \\u{1b}c (expected a number or a name, see list)",
         ),
         ("send", "Usage: send <connection id> <message>"),
         ("send 0", "Usage: send <connection id> <message>"),
         (
-            "send hello world",
-            "Not a connection id: hello (expected a number, see list)",
+            "send 0 --hexed is no text",
+            "Not an option of send: --hexed (send <id> -- --hexed sends it as text)",
         ),
         (
             "send 0 --hex 0",
@@ -257,16 +281,51 @@ fn takes_a_payload_of_125_bytes_for_a_ping_and_no_more() {
 
 #[test]
 fn reads_options_before_the_uri_and_nothing_else_of_a_line_without_any() {
-    let Ok(Some(Command::Connect { uri, options })) = parse("connect  --open-timeout 3s ws://a/")
+    let Ok(Some(Command::Connect { uri, options, .. })) =
+        parse("connect  --open-timeout 3s ws://a/")
     else {
         panic!("options are taken");
     };
     assert_eq!(uri, "ws://a/");
     assert!(options.is_given());
-    let Ok(Some(Command::Connect { uri, options })) = parse("connect ws://a/ --open-timeout 3s")
+    let Ok(Some(Command::Connect { uri, options, .. })) =
+        parse("connect ws://a/ --open-timeout 3s")
     else {
         panic!("the URI is told to be wrong later");
     };
     assert_eq!(uri, "ws://a/ --open-timeout 3s");
     assert!(!options.is_given());
+}
+
+#[test]
+fn opens_many_by_either_command() {
+    let Ok(Some(opened)) = parse("open 100 --no-compress ws://a/") else {
+        panic!("many are opened");
+    };
+    assert_eq!(
+        parse("connect --count 100 --no-compress ws://a/"),
+        Ok(Some(opened))
+    );
+    for (line, answer) in [
+        ("open", "Usage: open <count> [<options>] <ws uri>"),
+        ("open 3", "Usage: open <count> [<options>] <ws uri>"),
+        (
+            "open ws://a/",
+            "Not a count: ws://a/ (a count is a number from 1 to 50000)",
+        ),
+        (
+            "open 0 ws://a/",
+            "Not a count: 0 (a count is a number from 1 to 50000)",
+        ),
+        (
+            "open 3 --count 3 ws://a/",
+            "The count stands behind open already: --count is for connect",
+        ),
+        (
+            "open 3 --name a ws://a/",
+            "A name is for one connection: --name does not go with a count",
+        ),
+    ] {
+        assert_eq!(parse(line), Err(answer.to_owned()), "{line}");
+    }
 }

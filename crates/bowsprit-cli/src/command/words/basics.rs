@@ -11,6 +11,7 @@ pub(super) const WORDS: [Word; 11] = [
         ],
         details: &[
             "Opens a connection and answers with its id at once.",
+            "--name NAME gives it a name, which stands for its id; --count N opens many, see help open.",
             "Words are quoted as in a shell where there are options; without, all is the URI.",
             "@FILE or env:NAME for secrets: --header, --auth, --bearer, --cookie, --proxy.",
         ],
@@ -23,8 +24,12 @@ pub(super) const WORDS: [Word; 11] = [
             "send <connection id> --file <path>",
         ],
         details: &[
-            "Sends text: all that stands behind the one blank after the id.",
-            "send <id> -- <message> sends text that begins with --hex, --file or --.",
+            "Sends text: all that stands behind the one blank after the id; \"\" for an empty message.",
+            "send <id> @<path>: a file as text; --binary @<path> or --file <path>: as binary.",
+            "send <id> --base64 <bytes>, --binary <text>: binary.",
+            "send <id> --json <value>: must be JSON; one left open goes on in the next lines.",
+            "send <id> \"\"\": the lines that follow, up to a line of \"\"\", are one message.",
+            "send <id> -- <message>: text that begins with @ or --, or is \"\".",
             IDS,
         ],
     },
@@ -33,6 +38,7 @@ pub(super) const WORDS: [Word; 11] = [
         usages: &["close <connection id> [<close code:default=1000>] [<close reason>]"],
         details: &[
             "Starts the closing handshake. A code may be its name, such as going-away.",
+            "close <id> --empty sends no code; close <id> --abort drops the connection at once.",
             IDS,
         ],
     },
@@ -41,19 +47,25 @@ pub(super) const WORDS: [Word; 11] = [
         usages: &["show <connection id>"],
         details: &[
             "Prints what is known of the connection, its messages too.",
+            "show <id> --last N: only the last messages; --headers: those of the response, too.",
+            "show <id> --json prints all of it as one object.",
             IDS,
         ],
     },
     Word {
         name: "list",
         usages: &["list"],
-        details: &["Prints one line for each connection."],
+        details: &[
+            "Prints one line for each connection; of more than 100, how many are in which state.",
+            "list open, or another state: only those. list <ids>, list all: each of them.",
+        ],
     },
     Word {
         name: "ping",
         usages: &["ping <connection id> [<payload>]"],
         details: &[
             "Sends a ping of up to 125 bytes; the pong is printed with its round-trip time.",
+            "ping <id> --every 5s [<payload>] is every 5s ping <id> [<payload>].",
             IDS,
         ],
     },
@@ -65,7 +77,10 @@ pub(super) const WORDS: [Word; 11] = [
     Word {
         name: "stop",
         usages: &["stop"],
-        details: &["Stops the echo server; its connections are closed with 1001."],
+        details: &[
+            "Stops the echo server; its connections are closed with 1001.",
+            "stop <job>, stop all: ends what repeats, see help every.",
+        ],
     },
     Word {
         name: "wait",

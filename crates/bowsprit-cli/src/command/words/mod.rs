@@ -3,6 +3,7 @@
 use crate::options;
 
 mod basics;
+mod connections;
 
 /// A word that begins a line.
 pub(super) struct Word {
@@ -15,12 +16,16 @@ pub(super) struct Word {
 
 /// The commands by topic, in the order of the help text. Those of the first are listed with all of
 /// their usages, as the original lists its own.
-const TOPICS: [(&str, &[Word]); 1] = [("Command List", &basics::WORDS)];
+const TOPICS: [(&str, &[Word]); 2] = [
+    ("Command List", &basics::WORDS),
+    ("Connections", &connections::WORDS),
+];
 
 /// What may stand for an id.
-const IDS: &str = "An id may be a list such as 0,2,5-9, or all.";
+const IDS: &str =
+    "An id may be a name, . for the one used last, a list such as 0,chat,5-9, or all.";
 
-fn words() -> impl Iterator<Item = &'static Word> + Clone {
+fn words() -> impl Iterator<Item = &'static Word> {
     TOPICS.iter().flat_map(|(_, words)| *words)
 }
 
@@ -65,30 +70,30 @@ pub(crate) fn usage(command: &str) -> &'static str {
 }
 
 /// The commands, each once.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     words().map(|word| word.name)
 }
 
 /// The command that a wrong word was probably meant to be: the same in other case, the only one
 /// that begins so, one that has more behind it, or one that differs by a single slip.
 pub(crate) fn suggest(word: &str) -> Option<&'static str> {
-    closest(word, names())
+    closest(word, names)
 }
 
-/// The same among any names.
-pub(crate) fn closest<'a>(
+/// The one of `words` that a wrong one was probably meant to be, as above.
+pub(crate) fn closest<'a, I: Iterator<Item = &'a str>>(
     word: &str,
-    names: impl Iterator<Item = &'a str> + Clone,
+    words: impl Fn() -> I,
 ) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
-    let mut longer = names.clone().filter(|name| name.starts_with(&word));
+    let mut longer = words().filter(|name| name.to_ascii_lowercase().starts_with(&word));
     match (longer.next(), longer.next()) {
         (Some(name), None) => Some(name),
         (Some(_), Some(_)) => None,
-        (None, _) => {
-            let mut names = names;
-            names.find(|name| word.starts_with(name) || is_one_slip_away(&word, name))
-        }
+        (None, _) => words().find(|name| {
+            let name = name.to_ascii_lowercase();
+            word.starts_with(&name) || is_one_slip_away(&word, &name)
+        }),
     }
 }
 
