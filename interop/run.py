@@ -14,6 +14,7 @@ from pathlib import Path
 
 import option_sessions
 import pipe_sessions
+import probe_sessions
 import pty_sessions
 import use_sessions
 from lab import Tally, open_lab
@@ -26,7 +27,7 @@ def main() -> int:
     tally = Tally()
     lab, close = open_lab(arguments.program.resolve(), arguments.server_mjs)
     try:
-        rooms = [pipe_sessions, option_sessions, pty_sessions, use_sessions]
+        rooms = [pipe_sessions, option_sessions, probe_sessions, pty_sessions, use_sessions]
         for check in chain.from_iterable(room.checks(lab) for room in rooms):
             if arguments.only in check.name:
                 tally.run(check)

@@ -1,11 +1,12 @@
-//! The library's log channels as lines of the session: `--log` and `--trace`.
+//! The library's log channels as lines of the session, or on standard error: `-v`, `--log` and `--trace`.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -13,7 +14,10 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event as Logged, Metadata, Subscriber};
 
 use crate::network::Report;
+use crate::options::DisplayOptions;
 use crate::printer::text::harmless;
+use crate::printer::warn_at;
+use crate::stamp::Stamp;
 
 /// What the targets of the library begin with, before the channel.
 const TARGETS: [&str; 2] = ["bowsprit::access::", "bowsprit::error::"];
@@ -37,6 +41,9 @@ const CHANNELS: [&str; 12] = [
 /// What `--trace` is short for.
 const FRAMES: [&str; 2] = ["frame_header", "frame_payload"];
 
+/// What `-v` is short for.
+const HANDSHAKES: [&str; 4] = ["connect", "disconnect", "fail", "http"];
+
 /// The most lines that may wait to be printed: a flood must not fill this program's memory.
 const MAX_WAITING: usize = 10_000;
 
@@ -45,6 +52,12 @@ const MAX_WAITING: usize = 10_000;
 pub(crate) struct Channels(BTreeSet<&'static str>);
 
 impl Channels {
+    /// These, and those that tell how connections open and end.
+    pub(crate) fn and_handshakes(mut self) -> Self {
+        self.0.extend(HANDSHAKES);
+        self
+    }
+
     /// These, and those that tell of frames.
     pub(crate) fn and_frames(mut self) -> Self {
         self.0.extend(FRAMES);
@@ -85,30 +98,48 @@ impl Drop for Entry {
     }
 }
 
-/// Hands what the library logs to the session.
+/// Who gets the lines.
+#[derive(Debug)]
+enum Reader {
+    Session(UnboundedSender<Report>),
+    StandardError(Mutex<Stamp>),
+}
+
+/// Hands on what the library logs.
 #[derive(Debug)]
 struct Reporter {
     channels: Channels,
-    events: UnboundedSender<Report>,
+    reader: Reader,
     waiting: Arc<AtomicUsize>,
     dropped: AtomicUsize,
 }
 
 /// Has these channels told to the session, if there are any. Once, before there are connections.
 pub(crate) fn start(channels: Channels, events: UnboundedSender<Report>) -> bool {
+    listen(channels, Reader::Session(events))
+}
+
+/// Has these channels written to standard error as they come, for forms that have no session. Once, before
+/// there are connections.
+pub(crate) fn start_on_standard_error(display: &DisplayOptions) {
+    let stamp = Mutex::new(Stamp::new(display.timestamps));
+    listen(display.channels(), Reader::StandardError(stamp));
+}
+
+fn listen(channels: Channels, reader: Reader) -> bool {
     if channels.0.is_empty() {
         return false;
     }
-    let reporter = Reporter::new(channels, events);
+    let reporter = Reporter::new(channels, reader);
     // Nobody else in this program subscribes.
     tracing::subscriber::set_global_default(reporter).is_ok()
 }
 
 impl Reporter {
-    fn new(channels: Channels, events: UnboundedSender<Report>) -> Self {
+    fn new(channels: Channels, reader: Reader) -> Self {
         Self {
             channels,
-            events,
+            reader,
             waiting: Arc::default(),
             dropped: AtomicUsize::new(0),
         }
@@ -134,14 +165,24 @@ impl Subscriber for Reporter {
         event.record(&mut fields);
         let channel = channel(event.metadata()).unwrap_or_default();
         let text = format!("{channel}{}{}", fields.message, fields.rest);
+        let text = harmless(&text).into_owned();
+        let events = match &self.reader {
+            Reader::Session(events) => events,
+            Reader::StandardError(stamp) => {
+                // Written at once: nothing waits.
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                let mut stamp = stamp.lock().unwrap_or_else(PoisonError::into_inner);
+                return warn_at(&stamp.next(Timestamp::now()), &text);
+            }
+        };
         let entry = Entry {
             id: fields.id,
-            text: harmless(&text).into_owned(),
+            text,
             dropped: self.dropped.swap(0, Ordering::Relaxed),
             waiting: Arc::clone(&self.waiting),
         };
         // A session that has ended prints nothing.
-        let _ = self.events.send(Report::Logged(entry));
+        let _ = events.send(Report::Logged(entry));
     }
 
     // The library has no spans, and those of others are not told.
@@ -201,7 +242,7 @@ mod tests {
     #[test]
     fn keeps_a_bounded_number_of_lines_and_counts_the_others() {
         let (events, mut heard) = mpsc::unbounded_channel();
-        let reporter = Reporter::new(Channels(["control"].into()), events);
+        let reporter = Reporter::new(Channels(["control"].into()), Reader::Session(events));
         let mut next = || match heard.try_recv() {
             Ok(Report::Logged(entry)) => entry,
             other => panic!("{other:?} is no line"),

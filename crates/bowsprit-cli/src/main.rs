@@ -8,6 +8,7 @@ mod console;
 mod descriptors;
 mod editor;
 mod events;
+mod failure;
 mod history;
 mod input;
 mod load;
@@ -24,6 +25,7 @@ mod serve;
 mod session;
 mod setup;
 mod signals;
+mod stamp;
 mod status;
 
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
     descriptors::raise();
     let status = Args::read().and_then(|args| match &args.form {
         None => run::run(&args),
+        Some(Form::Ping(args)) => probe::ping(args),
+        Some(Form::Check(args)) => probe::check(args),
         Some(Form::Completions(args)) => setup::completions(args),
         Some(Form::Man(args)) => setup::manual(args),
         Some(_) => Err("not yet".to_owned()),

@@ -1,22 +1,18 @@
 //! What happens on the network, as events of the session: the handler keeps no state but the flow.
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bowsprit::proto::handshake::HandshakeError;
 use bowsprit::{
-    Closed, ConnectError, ConnectionInfo, Context, Handle, Handler, Message, MessageRef, Retry,
-    RetryCause, SendError, TlsErrorKind,
+    Closed, ConnectError, ConnectionInfo, Context, Handle, Handler, Message, MessageRef, Pong,
+    Retry, RetryCause, SendError,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::descriptors;
-use crate::events::HttpAnswer;
+pub(crate) use crate::failure::Failure;
 use crate::log::Entry;
 use crate::options::{Plan, Times};
-use crate::printer::text::{escape, excerpt};
 use crate::status::Status;
 
 /// What the session is told.
@@ -42,6 +38,8 @@ pub(crate) enum Change {
     Failed(Failure),
     /// A message came.
     Received(Message),
+    /// A ping came, which the library answers.
+    Pinged(Vec<u8>),
     /// A pong came, and how long after the ping that it answers.
     Pong {
         payload: Vec<u8>,
@@ -65,98 +63,6 @@ pub(crate) struct Retried {
     pub(crate) number: u32,
     pub(crate) delay: Duration,
     pub(crate) at: Instant,
-}
-
-/// How many characters of a status line are told.
-const MAX_STATUS_LINE: usize = 60;
-
-/// Why a connection did not open.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    /// The kind of fault in the words of the original.
-    pub(crate) head: &'static str,
-    /// The fault itself in the words of the library; foreign text, not escaped.
-    pub(crate) detail: String,
-    /// What the server answered, if it did.
-    pub(crate) answer: Option<HttpAnswer>,
-    /// What it means for the exit status.
-    pub(crate) status: Option<Status>,
-}
-
-impl Failure {
-    /// What went wrong, in one line, escaped.
-    pub(crate) fn line(&self) -> String {
-        match &self.answer {
-            Some(answer) if self.head == Self::STATUS => {
-                format!("HTTP {}", excerpt(&answer.status_line(), MAX_STATUS_LINE))
-            }
-            _ => escape(&self.detail).into_owned(),
-        }
-    }
-
-    /// The text that the seed prints for an answer other than 101, alone in its line.
-    pub(crate) const STATUS: &str = "Invalid HTTP status.";
-
-    /// What to tell of this error; `times` are those that were asked for.
-    pub(crate) fn new(error: &ConnectError, times: &Times) -> Self {
-        let answer = error.response().map(|response| {
-            let headers = response.headers();
-            HttpAnswer {
-                status: response.status(),
-                reason: response.reason().to_owned(),
-                headers: headers
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                    .collect(),
-            }
-        });
-        Self {
-            head: head(error),
-            detail: match descriptors::remedy(error) {
-                Some(remedy) => format!("{error}: {remedy}"),
-                None => format!("{error}{}", flags(error)),
-            },
-            answer,
-            status: Status::of_failure(error, times),
-        }
-    }
-}
-
-/// The flags of this program that are the remedies which the library's text names.
-fn flags(error: &ConnectError) -> &'static str {
-    use TlsErrorKind::{
-        ClientCertificateRequired, Expired, NotYetValid, PinMismatch, SelfSigned, UnknownIssuer,
-        WrongName,
-    };
-    match error {
-        ConnectError::Tls(error) => match error.kind() {
-            SelfSigned | UnknownIssuer => " (--ca FILE, --insecure)",
-            Expired | NotYetValid => " (--insecure)",
-            WrongName => " (--sni NAME, --insecure)",
-            ClientCertificateRequired => " (--cert FILE, --key FILE)",
-            PinMismatch => " (--pin HEX)",
-            _ => "",
-        },
-        _ => "",
-    }
-}
-
-/// The words that the original would have used, where it had any that are true.
-fn head(error: &ConnectError) -> &'static str {
-    match error {
-        ConnectError::Io(error) if error.kind() == ErrorKind::UnexpectedEof => "End of File",
-        ConnectError::Dial(_) | ConnectError::Io(_) => "Underlying Transport Error",
-        ConnectError::Proxy(_) => "Proxy connection failed",
-        ConnectError::Tls(_) => "TLS handshake failed",
-        ConnectError::Timeout(_) => "The opening handshake timed out",
-        ConnectError::Handshake { error, .. } => match error {
-            HandshakeError::Status(_) => Failure::STATUS,
-            HandshakeError::Missing(_)
-            | HandshakeError::MissingUpgrade
-            | HandshakeError::MissingConnection => "A required HTTP header is missing",
-            _ => "Opening handshake failed",
-        },
-        _ => "Canceled",
-    }
 }
 
 /// How much a connection has told the session that the session has not heard yet.
@@ -261,6 +167,11 @@ impl Handler for Reporter {
         self.tell_within_flow(cx, message.as_bytes().len(), Change::Received(message));
     }
 
+    fn on_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Pong {
+        self.tell_within_flow(cx, payload.len(), Change::Pinged(payload.to_vec()));
+        Pong::Reply
+    }
+
     fn on_pong(&mut self, cx: &mut Context<'_>, payload: &[u8]) {
         let trips = cx.round_trips();
         let is_measured = trips.count > self.round_trips;
@@ -285,7 +196,7 @@ impl Handler for Reporter {
 
     fn on_retry(&mut self, _: &Handle, retry: &Retry<'_>) {
         let failure = match retry.cause {
-            RetryCause::Failed(error) => Some(error.to_string()),
+            RetryCause::Failed(error) => Some(Failure::new(error, &self.times).detail),
             _ => None,
         };
         let ended = self.ended.take();

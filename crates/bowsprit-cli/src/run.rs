@@ -8,7 +8,8 @@ use bowsprit::Client;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::args::Args;
-use crate::console::{Console, Mode, Prompt};
+use crate::console::{self, Console, Mode, Prompt};
+use crate::events::{Event, What};
 use crate::input::Input;
 use crate::log;
 use crate::network::Report;
@@ -31,17 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
     let uri = args.uri()?;
     let plan = ready(&args.options, uri)?;
     let client = Client::builder().background().map_err(failed)?;
-    if args.options.is_insecure() {
-        printer::warn(
-            "WARNING: --insecure is on: certificates are NOT VERIFIED, anyone may listen in",
-        );
-    }
-    if let Some(path) = options::key_log_file() {
-        printer::warn(&format!(
-            "WARNING: SSLKEYLOGFILE is set: who has {} can read all that goes through TLS",
-            text::escape(&path.display().to_string())
-        ));
-    }
+    warn_of_risks(&args.options);
     let mode = Mode::detect();
     if mode == Mode::Script {
         signals::end_at_the_second().map_err(failed)?;
@@ -67,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
             session,
             events,
             signals,
-            console: mode.open().map_err(failed)?,
+            console: open_console(mode, args.display.json)?,
             mode,
             has_ended: false,
             signaled: None,
@@ -92,8 +83,32 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
         if is_logging {
             turns.take_last_lines().await;
         }
-        Ok(turns.status())
+        Ok(turns.end())
     })
+}
+
+fn open_console(mode: Mode, is_json: bool) -> Result<Box<dyn Console>, String> {
+    let console = mode.open().map_err(failed)?;
+    Ok(if is_json {
+        console::for_programs(console)
+    } else {
+        console
+    })
+}
+
+/// Says loudly what makes TLS worth less.
+pub(crate) fn warn_of_risks(options: &Options) {
+    if options.is_insecure() {
+        printer::warn(
+            "WARNING: --insecure is on: certificates are NOT VERIFIED, anyone may listen in",
+        );
+    }
+    if let Some(path) = options::key_log_file() {
+        printer::warn(&format!(
+            "WARNING: SSLKEYLOGFILE is set: who has {} can read all that goes through TLS",
+            text::escape(&path.display().to_string())
+        ));
+    }
 }
 
 /// What the options of the command line come to, tried as far as that can be done without a server.
@@ -107,7 +122,7 @@ fn ready(options: &Options, uri: Option<&str>) -> Result<Plan, String> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
-fn failed(error: io::Error) -> String {
+pub(crate) fn failed(error: io::Error) -> String {
     format!("cannot start: {}", text::fault(&error))
 }
 
@@ -227,6 +242,15 @@ impl Turns {
         };
         self.signaled = Some(status);
         self.session.leave(&mut *self.console);
+    }
+
+    /// The exit status, which programs are told.
+    fn end(&mut self) -> u8 {
+        let exit_status = self.status();
+        self.console
+            .event(&Event::now(None, None, What::Exit { exit_status }));
+        self.flush(None);
+        exit_status
     }
 
     fn status(&self) -> u8 {

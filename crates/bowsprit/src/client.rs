@@ -12,6 +12,7 @@ use crate::{
     ConnectError, ConnectRequest, Dns, Handlers, InvalidRequest, Proxy, Tls, WebSocket,
     background::{self, Background},
     roster::Roster,
+    steps::Steps,
 };
 
 /// What a client calls itself unless told otherwise.
@@ -99,6 +100,7 @@ pub struct Defaults {
     pub dns: Dns,
     /// How many redirections in a row are followed, as [`ConnectRequest::redirects`] says. Default: 0.
     pub redirects: u8,
+    pub(crate) steps: Steps,
 }
 
 impl Client {
@@ -118,6 +120,7 @@ impl Client {
                 proxy: Proxy::environment(),
                 dns: Dns::default(),
                 redirects: 0,
+                steps: Steps::default(),
             },
         }
     }

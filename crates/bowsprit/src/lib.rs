@@ -61,6 +61,7 @@ mod scratch;
 mod server;
 mod session;
 mod split;
+mod steps;
 mod stream;
 mod tls;
 mod unread;
@@ -89,6 +90,7 @@ pub use reconnect::{Reconnect, Retry, RetryCause};
 pub use request::{Attempts, ConnectRequest};
 pub use server::{HttpRequest, Listener, Server, ServerBuilder, ServerDefaults, accept};
 pub use split::{Receiver, Sender};
+pub use steps::Step;
 pub use stream::{Stream, TlsInfo, TlsStream};
 pub use tls::{
     CertificateName, PeerCertificate, ServerTls, Tls, TlsError, TlsErrorKind, TlsVersion,

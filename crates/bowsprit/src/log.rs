@@ -3,6 +3,7 @@
 //! | target `bowsprit::access::` | level | what |
 //! |---|---|---|
 //! | `connect`, `disconnect`, `fail`, `http`, `endpoint` | info | connections opened, ended, not opened; requests refused, or answered as plain HTTP; shutdowns |
+//! | `http` | debug | a client's requests and their answers, line by line, without secrets |
 //! | `control` | debug | pings, pongs and close frames received |
 //! | `message_header` | debug | kind and size of each message, both ways |
 //! | `message_payload` | trace | its first bytes, escaped |
@@ -15,13 +16,20 @@
 
 use std::{fmt, io, net::SocketAddr};
 
-use bowsprit_proto::{CloseCode, Closed, Kind, frame::Opcode};
+use bowsprit_proto::{
+    CloseCode, Closed, Kind, Role,
+    frame::Opcode,
+    handshake::{ResponseHead, masked_line},
+};
 use tracing::{Level, debug, error, event_enabled, info, level_filters::LevelFilter, trace, warn};
 
-use crate::{AcceptError, ConnectError, ConnectionId, ConnectionInfo, metrics};
+use crate::{AcceptError, ConnectError, ConnectionId, ConnectionInfo, Step, metrics};
 
 /// How much of a payload is told.
 const EXCERPT: usize = 64;
+
+/// How much of the body of a refusal is told.
+const BODY_EXCERPT: usize = 512;
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +69,47 @@ pub(crate) fn refused(peer: Option<SocketAddr>, error: &AcceptError) {
 pub(crate) fn answered(peer: Option<SocketAddr>, target: &str, status: u16) {
     let path = without_query(target);
     info!(target: "bowsprit::access::http", ?peer, ?path, status, "plain HTTP answered");
+}
+
+/// Tells the heads of an opening handshake.
+pub(crate) fn step(id: ConnectionId, step: &Step<'_>) {
+    if !event_enabled!(target: "bowsprit::access::http", Level::DEBUG) {
+        return;
+    }
+    match step {
+        Step::Requested(head) => head
+            .lines()
+            .filter(|line| !line.is_empty())
+            .for_each(|line| head_line(id, Direction::Sent, line)),
+        Step::Answered(head) => answer(id, head),
+        _ => {}
+    }
+}
+
+fn answer(id: ConnectionId, head: &ResponseHead) {
+    let status = format!("{} {} {}", head.version(), head.status(), head.reason());
+    head_line(id, Direction::Received, status.trim_end());
+    for (name, value) in head.headers() {
+        head_line(id, Direction::Received, &format!("{name}: {value}"));
+    }
+}
+
+/// Tells the beginning of the body of a refusal.
+pub(crate) fn refusal(id: ConnectionId, body: &[u8]) {
+    if !body.is_empty() && event_enabled!(target: "bowsprit::access::http", Level::DEBUG) {
+        let excerpt = body.get(..BODY_EXCERPT).unwrap_or(body).escape_ascii();
+        debug!(target: "bowsprit::access::http", %id, %excerpt, "received body");
+    }
+}
+
+fn head_line(id: ConnectionId, direction: Direction, line: &str) {
+    let sender = match direction {
+        Direction::Sent => Role::Client,
+        Direction::Received => Role::Server,
+    };
+    let (direction, line) = (direction.text(), masked_line(sender, line));
+    let line = line.replace(char::is_control, " ");
+    debug!(target: "bowsprit::access::http", %id, "{direction} {line}");
 }
 
 pub(crate) fn shutdown(connections: usize, code: CloseCode) {

@@ -16,11 +16,12 @@ use tokio::{
 
 use crate::{
     ConnectError, ConnectionId, ConnectionInfo, Defaults, DialError, Stream, TlsInfo,
-    dial::{dial, dial_unix},
+    dial::{dial, dial_unix, turns},
     driver::{Core, Driver},
     link::Link,
     log, metrics,
     roster::Member,
+    steps::{Step, Steps},
 };
 
 /// How much of the response is read at once.
@@ -55,36 +56,59 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opened<S> {
     }
 }
 
+/// How far an opening is, and who is told.
+struct Way<'a> {
+    id: ConnectionId,
+    stage: Stage,
+    steps: &'a Steps,
+}
+
+impl<'a> Way<'a> {
+    const fn new(id: ConnectionId, stage: Stage, steps: &'a Steps) -> Self {
+        Self { id, stage, steps }
+    }
+
+    fn tell(&self, step: &Step<'_>) {
+        log::step(self.id, step);
+        self.steps.tell(step);
+    }
+}
+
 /// Resolves, dials, encrypts and shakes hands, redirections included, all within `timeouts.open`.
 pub(crate) async fn open(
+    id: ConnectionId,
     request: &Request,
     settings: &Defaults,
 ) -> Result<Opened<Stream>, ConnectError> {
-    let mut stage = Stage::Dns;
+    let mut way = Way::new(id, Stage::Dns, &settings.steps);
     // What it takes to get there is larger than the connection will be, whose task holds this future.
-    let opening = Box::pin(follow(request, settings, &mut stage));
+    let opening = Box::pin(follow(request, settings, &mut way));
     let opening = metrics::timed(Role::Client, opening);
     let result = timeout(settings.config.timeouts.open, opening).await;
-    result.unwrap_or(Err(ConnectError::Timeout(stage)))
+    result.unwrap_or(Err(ConnectError::Timeout(way.stage)))
 }
 
 /// Goes where it is sent, within `redirects`.
 async fn follow(
     request: &Request,
     settings: &Defaults,
-    stage: &mut Stage,
+    way: &mut Way<'_>,
 ) -> Result<Opened<Stream>, ConnectError> {
     let mut request = Cow::Borrowed(request);
     let limit = settings.redirects;
     for followed in 0..=limit {
-        let error = match open_once(&request, settings, stage).await {
+        let error = match open_once(&request, settings, way).await {
             Err(error) if limit > 0 => error,
             result => return result,
         };
         let redirected = error.response().and_then(|head| request.redirected(head));
         request = match redirected {
             Some(_) if followed == limit => break,
-            Some(next) => Cow::Owned(next.map_err(ConnectError::Redirect)?),
+            Some(next) => {
+                let next = next.map_err(ConnectError::Redirect)?;
+                way.tell(&Step::Redirected(&next.uri().to_string()));
+                Cow::Owned(next)
+            }
             None => return Err(error),
         };
     }
@@ -94,34 +118,40 @@ async fn follow(
 async fn open_once(
     request: &Request,
     settings: &Defaults,
-    stage: &mut Stage,
+    way: &mut Way<'_>,
 ) -> Result<Opened<Stream>, ConnectError> {
-    let stream = reach(request.uri(), settings, stage).await?;
-    *stage = Stage::Open;
+    let stream = reach(request.uri(), settings, way).await?;
+    way.stage = Stage::Open;
     let (peer, tls) = (stream.peer_addr().ok(), stream.tls_info());
-    shake_hands(stream, request, &settings.config, peer, tls).await
+    if let Some(tls) = &tls {
+        way.tell(&Step::Encrypted(tls));
+    }
+    shake_hands(stream, request, &settings.config, (peer, tls), way).await
 }
 
 /// A stream to the server of this URI, straight or through a proxy, and says in which stage it is.
-async fn reach(uri: &Uri, settings: &Defaults, stage: &mut Stage) -> Result<Stream, ConnectError> {
+async fn reach(uri: &Uri, settings: &Defaults, way: &mut Way<'_>) -> Result<Stream, ConnectError> {
     if let Some(path) = uri.socket_path() {
-        *stage = Stage::Connect;
-        return Ok(dial_unix(path).await?);
+        way.stage = Stage::Connect;
+        let stream = dial_unix(path).await?;
+        way.tell(&Step::Connected(None));
+        return Ok(stream);
     }
     let tcp = match settings.proxy.for_uri(uri)? {
-        None => dial_host(uri.host(), uri.port(), settings, stage).await?,
+        None => dial_host(uri.host(), uri.port(), settings, way).await?,
         Some(proxy) => {
-            let dialled = dial_host(proxy.host(), proxy.port(), settings, stage).await;
+            let dialled = dial_host(proxy.host(), proxy.port(), settings, way).await;
             let mut tcp = dialled.map_err(|error| proxy.unreachable(error))?;
-            *stage = Stage::Proxy;
+            way.stage = Stage::Proxy;
             proxy.tunnel(&mut tcp, uri, &settings.config.limits).await?;
+            way.tell(&Step::Tunneled(&proxy.to_string()));
             tcp
         }
     };
     if !uri.is_secure() {
         return Ok(tcp.into());
     }
-    *stage = Stage::Tls;
+    way.stage = Stage::Tls;
     Ok(settings.tls.connect(uri.host(), tcp).await?.into())
 }
 
@@ -129,21 +159,31 @@ async fn dial_host(
     host: &Host,
     port: u16,
     settings: &Defaults,
-    stage: &mut Stage,
+    way: &mut Way<'_>,
 ) -> Result<TcpStream, DialError> {
-    *stage = Stage::Dns;
+    way.stage = Stage::Dns;
     let addresses = settings.dns.addresses(host, port).await?;
-    *stage = Stage::Connect;
-    dial(&addresses, settings.config.nodelay).await
+    way.tell(&Step::Resolved {
+        host: &host.to_string(),
+        addresses: &turns(&addresses),
+    });
+    way.stage = Stage::Connect;
+    let tcp = dial(&addresses, settings.config.nodelay, way.steps).await?;
+    way.tell(&Step::Connected(tcp.peer_addr().ok()));
+    Ok(tcp)
 }
 
 /// Shakes hands over a transport of the caller's own, within `timeouts.open`.
 pub(crate) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
     io: S,
+    id: ConnectionId,
     request: &Request,
-    config: &Arc<Config>,
+    settings: &Defaults,
 ) -> Result<Opened<S>, ConnectError> {
-    let shaking = metrics::timed(Role::Client, shake_hands(io, request, config, None, None));
+    let config = &settings.config;
+    let way = Way::new(id, Stage::Open, &settings.steps);
+    let shaking = shake_hands(io, request, config, (None, None), &way);
+    let shaking = metrics::timed(Role::Client, shaking);
     let result = timeout(config.timeouts.open, shaking).await;
     result.unwrap_or(Err(ConnectError::Timeout(Stage::Open)))
 }
@@ -152,11 +192,14 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     mut io: S,
     request: &Request,
     config: &Arc<Config>,
-    peer: Option<SocketAddr>,
-    tls: Option<TlsInfo>,
+    (peer, tls): (Option<SocketAddr>, Option<TlsInfo>),
+    way: &Way<'_>,
 ) -> Result<Opened<S>, ConnectError> {
     let mut handshake = ClientHandshake::new(request, rand::rng().random(), config);
     let mut gone = write(&mut io, handshake.request_bytes()).await?;
+    way.tell(&Step::Requested(&String::from_utf8_lossy(
+        handshake.request_bytes(),
+    )));
     let mut buffer = [0; HEAD_READ];
     loop {
         let len = match (io.read(&mut buffer).await, gone.take()) {
@@ -175,6 +218,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
                 let Some(head) = handshake.response() else {
                     return Err(failed(handshake.eof(), &handshake, &[]));
                 };
+                way.tell(&Step::Answered(head));
                 let uri = request.uri().to_string();
                 let headers = head.application_headers();
                 let info = ConnectionInfo::new(Role::Client, uri, peer, tls, agreed, headers);
@@ -186,7 +230,11 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
                 });
             }
             Err(error) => {
+                if let Some(head) = handshake.response() {
+                    way.tell(&Step::Answered(head));
+                }
                 let body = &input[..input.len().min(config.limits.http_body)];
+                log::refusal(way.id, body);
                 return Err(failed(error, &handshake, body));
             }
         }

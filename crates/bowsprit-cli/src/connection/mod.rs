@@ -15,7 +15,7 @@ use crate::printer::Output;
 use crate::printer::text::escape;
 
 mod facts;
-mod json;
+mod object;
 mod traffic;
 
 pub(crate) use facts::{Size, Span, messages};

@@ -7,10 +7,12 @@ use std::task::{Context, Poll};
 use crate::input::Input;
 use crate::printer::Output;
 
+mod json;
 mod plain;
 mod quiet;
 mod terminal;
 
+use json::Json;
 use plain::Plain;
 use terminal::Terminal;
 
@@ -39,6 +41,11 @@ pub(crate) trait Console: Output {
     fn is_closed(&self) -> bool;
     /// Whether output was lost that somebody was to read.
     fn has_failed(&self) -> bool;
+}
+
+/// The same console, with events of JSON in place of its lines.
+pub(crate) fn for_programs(console: Box<dyn Console>) -> Box<dyn Console> {
+    Box::new(Json::over(console))
 }
 
 /// How the two ends of the program are connected.

@@ -8,9 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::network::{Failure, Retried};
 
+mod http;
+mod moment;
+mod object;
 mod payload;
+mod pings;
+mod uri;
 
+pub(crate) use http::HttpAnswer;
+use http::masked_header;
+pub(crate) use object::{Object, Trips};
 pub(crate) use payload::Payload;
+pub(crate) use pings::{PongFault, RoundTrips, Statistics};
+pub(crate) use uri::masked as masked_uri;
 
 /// The version of the format that [`Event`] serializes to.
 pub(crate) const FORMAT: u32 = 1;
@@ -18,6 +28,7 @@ pub(crate) const FORMAT: u32 = 1;
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Event {
+    #[serde(with = "moment")]
     pub(crate) time: Timestamp,
     /// The connection that it happened on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +67,9 @@ pub(crate) enum What {
         size: usize,
         #[serde(flatten)]
         payload: Payload,
+        /// The number of the ping, where they are counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u32>,
     },
     /// A pong was sent or came.
     Pong {
@@ -64,9 +78,19 @@ pub(crate) enum What {
         #[serde(flatten)]
         payload: Payload,
         /// How long after the ping that it answers.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<f64>,
+        /// The number of that ping, where they are counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u32>,
+        /// What is wrong with it, where pongs are judged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<PongFault>,
     },
+    /// No pong came in time.
+    Lost { number: u32 },
+    /// What a row of pings came to.
+    Statistics(Box<Statistics>),
     /// The connection has ended.
     Close(Box<Ended>),
     /// It did not open or has ended, and will be made again.
@@ -77,10 +101,29 @@ pub(crate) enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
-    /// What a command answered.
-    Answer { text: String },
-    /// A line of the library's log.
+    /// A line that a command answered, as people read it but for the `> ` in front.
+    Answer {
+        text: String,
+        /// The command was not carried out, or a wait was not fulfilled.
+        #[serde(default, skip_serializing_if = "is_false")]
+        refused: bool,
+    },
+    /// What is known of a connection: `list` and `show`.
+    Connection(Box<Object>),
+    /// A line of the library's log: its channel, a blank, and what it says.
     Log { text: String },
+    /// The last event: the program ends with this exit status.
+    Exit { exit_status: u8 },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// A duration in seconds, to the microsecond.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e6
 }
 
 /// How a connection opened.
@@ -131,38 +174,20 @@ pub(crate) struct CertificateFacts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Failed {
     pub(crate) uri: String,
-    /// In the words of the library, with this program's remedies.
+    /// Where: `dns`, `connect`, `proxy`, `tls`, `http`, `websocket`, or `none` where it was given up.
+    #[serde(default)]
+    pub(crate) stage: String,
+    /// What happened, and in parentheses the options that help, if any do.
     pub(crate) error: String,
+    /// What to try, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) remedy: Option<String>,
     /// The exit status that it stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exit_status: Option<u8>,
     /// What the server answered, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) http: Option<HttpAnswer>,
-}
-
-/// An HTTP response that is no 101, or not a right one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct HttpAnswer {
-    pub(crate) status: u16,
-    pub(crate) reason: String,
-    pub(crate) headers: Vec<(String, String)>,
-}
-
-impl HttpAnswer {
-    /// The status code and the reason phrase; foreign text, not escaped.
-    pub(crate) fn status_line(&self) -> String {
-        format!("{} {}", self.status, self.reason)
-            .trim_end()
-            .to_owned()
-    }
-
-    /// The first header of this name, in any case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.headers.iter();
-        let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
-    }
 }
 
 /// How a connection ended.
@@ -229,14 +254,27 @@ impl What {
         }
     }
 
+    /// What a command answered, in a line for people.
+    pub(crate) fn answer(line: &str, refused: bool) -> Self {
+        Self::Answer {
+            text: line.strip_prefix("> ").unwrap_or(line).to_owned(),
+            refused,
+        }
+    }
+
+    /// A connection that is about to be made.
+    pub(crate) fn connect(uri: &str) -> Self {
+        Self::Connect {
+            uri: masked_uri(uri).into_owned(),
+        }
+    }
+
     /// A connection that has opened.
     pub(crate) fn opened(info: &ConnectionInfo, took: Duration) -> Self {
-        let headers = info
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let headers = info.headers().map(masked_header);
         Self::Open(Box::new(Opened {
-            uri: info.uri().to_owned(),
-            seconds: took.as_secs_f64(),
+            uri: masked_uri(info.uri()).into_owned(),
+            seconds: seconds(took),
             status: 101,
             peer: info.peer().map(|peer| peer.to_string()),
             subprotocol: info.subprotocol().map(str::to_owned),
@@ -249,8 +287,10 @@ impl What {
     /// A connection that did not open.
     pub(crate) fn failed(uri: &str, failure: &Failure) -> Self {
         Self::Fail(Box::new(Failed {
-            uri: uri.to_owned(),
+            uri: masked_uri(uri).into_owned(),
+            stage: failure.stage.to_owned(),
             error: failure.detail.clone(),
+            remedy: failure.remedy.clone(),
             exit_status: failure.status.map(|status| status as u8),
             http: failure.answer.clone(),
         }))
@@ -271,7 +311,22 @@ impl What {
 
     /// A connection that has ended.
     pub(crate) fn ended(closed: &Closed, status: Option<crate::status::Status>) -> Self {
-        Self::Close(Box::new(Ended {
+        Self::Close(Box::new(Ended::new(closed, status)))
+    }
+
+    /// A further try.
+    pub(crate) fn retried(retried: &Retried) -> Self {
+        Self::Retry {
+            number: retried.number,
+            seconds: seconds(retried.delay),
+            error: retried.failure.clone(),
+        }
+    }
+}
+
+impl Ended {
+    pub(crate) fn new(closed: &Closed, status: Option<crate::status::Status>) -> Self {
+        Self {
             code: closed.remote_code().0,
             reason: closed.remote_reason().to_owned(),
             sent: closed.local.as_ref().map(|frame| CloseText {
@@ -285,21 +340,12 @@ impl What {
             clean: closed.is_clean(),
             cause: closed.cause.as_ref().map(ToString::to_string),
             exit_status: status.map(|status| status as u8),
-        }))
-    }
-
-    /// A further try.
-    pub(crate) fn retried(retried: &Retried) -> Self {
-        Self::Retry {
-            number: retried.number,
-            seconds: retried.delay.as_secs_f64(),
-            error: retried.failure.clone(),
         }
     }
 }
 
 impl TlsFacts {
-    fn new(tls: &TlsInfo) -> Self {
+    pub(crate) fn new(tls: &TlsInfo) -> Self {
         Self {
             version: tls.version.to_owned(),
             cipher: tls.cipher.to_owned(),

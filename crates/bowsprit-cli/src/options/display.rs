@@ -89,11 +89,13 @@ pub(crate) enum Color {
 impl DisplayOptions {
     /// What is to be printed of the library's log.
     pub(crate) fn channels(&self) -> Channels {
-        let asked = self.log.clone().unwrap_or_default();
-        if self.trace {
-            asked.and_frames()
-        } else {
-            asked
+        let mut channels = self.log.clone().unwrap_or_default();
+        if self.verbose > 0 {
+            channels = channels.and_handshakes();
         }
+        if self.trace || self.verbose > 1 {
+            channels = channels.and_frames();
+        }
+        channels
     }
 }

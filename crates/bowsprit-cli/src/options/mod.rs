@@ -14,7 +14,7 @@ mod times;
 mod tls;
 pub(crate) mod units;
 
-pub(crate) use display::DisplayOptions;
+pub(crate) use display::{DisplayOptions, Timestamps};
 pub(crate) use limits::Keep;
 use limits::LimitOptions;
 pub(crate) use line::{carries_secret, from_words, help, is_secret, line_definition, names, parse};
@@ -26,6 +26,7 @@ use times::TimeOptions;
 pub(crate) use times::TimeOptions as Times;
 use tls::TlsOptions;
 pub(crate) use tls::key_log_file;
+pub(crate) use units::Time;
 
 /// What one connection can be asked for.
 #[derive(Clone, Debug, Default, PartialEq, Args)]

@@ -1,5 +1,7 @@
 //! The options that say how long something may take.
 
+use std::time::Duration;
+
 use bowsprit::{Config, KeepAlive, Stage};
 use clap::Args;
 
@@ -57,6 +59,12 @@ impl TimeOptions {
             _ => self.open_timeout,
         };
         time.is_some()
+    }
+
+    /// The time for the opening handshake.
+    pub(crate) fn open_timeout_or_default(&self) -> Duration {
+        let default = Config::client().timeouts.open;
+        self.open_timeout.map_or(default, Time::or_never)
     }
 
     /// Sets all of it.

@@ -40,6 +40,7 @@ pub(crate) fn text(what: &What) -> Option<String> {
             seconds: round_trip,
             ..
         } => pong(payload, *round_trip),
+        What::Log { text } => format!("log {text}"),
         What::Close(ended) => close(ended),
         What::Retry {
             number,
@@ -63,15 +64,7 @@ fn open(opened: &Opened) -> String {
 }
 
 fn fail(failed: &Failed) -> String {
-    match &failed.http {
-        Some(answer) if answer.status != 101 => {
-            format!(
-                "failed HTTP {}",
-                excerpt(&answer.status_line(), TEXT_EXCERPT)
-            )
-        }
-        _ => format!("failed {}", escape(&failed.error)),
-    }
+    format!("failed {}", escape(&failed.error))
 }
 
 fn message(size: usize, payload: &Payload) -> String {

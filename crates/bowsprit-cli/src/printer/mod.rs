@@ -13,6 +13,16 @@ pub(crate) trait Output {
     /// Adds one line; it appears with the next flush.
     fn line(&mut self, line: &str);
 
+    /// Adds the answer to a command that was not carried out.
+    fn refusal(&mut self, line: &str) {
+        self.line(line);
+    }
+
+    /// Whether programs read it: then objects are told as events, and not in lines for people.
+    fn is_for_programs(&self) -> bool {
+        false
+    }
+
     /// Adds what happened on a connection.
     fn event(&mut self, event: &Event) {
         if let Some(line) = events::line(event) {
@@ -97,6 +107,11 @@ impl<W: Write> Output for Printer<W> {
 
 /// One line to standard error, for what must be said before or beside the session.
 pub(crate) fn warn(line: &str) {
+    warn_at("", line);
+}
+
+/// The same behind a time.
+pub(crate) fn warn_at(stamp: &str, line: &str) {
     // Without a standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "bowsprit: {line}");
+    let _ = writeln!(io::stderr(), "{stamp}bowsprit: {line}");
 }

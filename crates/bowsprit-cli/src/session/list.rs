@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{MANY, Refused, Session};
 use crate::command::{Ids, Listed, STATES, Shown};
 use crate::connection::{Connection, Size, Span, Spread, messages};
-use crate::events::Direction;
+use crate::events::{Direction, Event};
 use crate::printer::Output;
 use crate::printer::text::escape;
 
@@ -46,7 +46,13 @@ impl Session {
                 (ids, Vec::new())
             }
         };
-        self.print_rows(&ids, out);
+        if out.is_for_programs() {
+            for id in ids {
+                out.event(&self.object(id)?);
+            }
+        } else {
+            self.print_rows(&ids, out);
+        }
         self.refuse_all(&missing, out);
         Ok(())
     }
@@ -67,6 +73,13 @@ impl Session {
             self.connections.len(),
             known.join(", ")
         ));
+    }
+
+    /// A connection as an event.
+    fn object(&mut self, id: u32) -> Result<Event, Refused> {
+        let connection = self.existing(id)?;
+        let name = connection.name.as_ref().map(|name| name.as_str().to_owned());
+        Ok(Event::now(Some(id), name, connection.object()))
     }
 
     fn print_rows(&self, ids: &[u32], out: &mut dyn Output) {
@@ -125,9 +138,13 @@ impl Session {
             _ => answer,
         })?;
         for id in found {
-            if what.json {
-                let last = what.last.unwrap_or(usize::MAX);
-                out.line(&self.existing(id)?.to_json(id, last));
+            if what.json || out.is_for_programs() {
+                let event = self.object(id)?;
+                if out.is_for_programs() {
+                    out.event(&event);
+                } else {
+                    out.line(event.to_json().trim_end());
+                }
                 continue;
             }
             let with_facts = !self.manner.is_quiet;

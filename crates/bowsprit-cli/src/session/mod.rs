@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::command::{self, Command, Name};
 use crate::connection::{Connection, Stage};
-use crate::events::{Direction, Event, Payload, What};
+use crate::events::{Direction, Event, What};
 use crate::input::Input;
 use crate::log::Entry;
 use crate::network::{Change, Report};
@@ -251,7 +251,7 @@ impl Session {
     /// Answers a line that was not carried out.
     fn refuse(&mut self, answer: &str, out: &mut dyn Output) {
         self.note(Status::Refused);
-        out.line(&format!("> {answer}"));
+        out.refusal(&format!("> {answer}"));
     }
 
     fn refuse_all(&mut self, answers: &[String], out: &mut dyn Output) {
@@ -312,13 +312,11 @@ impl Session {
                 };
                 // What this program made up says nothing.
                 let payload = if ping.is_own { Vec::new() } else { payload };
-                let what = What::Pong {
-                    direction: Direction::Received,
-                    size: payload.len(),
-                    payload: Payload::of_control(&payload),
-                    seconds: round_trip.map(|time| time.as_secs_f64()),
-                };
-                (what, None)
+                (What::pong(&payload, round_trip), None)
+            }
+            Change::Pinged(payload) => {
+                connection.heard(payload.len());
+                (What::ping(Direction::Received, &payload, None), None)
             }
             Change::Queued(message, result) => {
                 connection.is_sending = false;
@@ -398,12 +396,13 @@ impl Session {
             out.line(&format!("> {} lines of the log dropped", entry.dropped));
         }
         let id = entry.id.as_deref();
-        match (id.and_then(|id| self.ids.get(id)), id) {
-            (Some(own), _) => out.line(&format!("{own} log {}", entry.text)),
+        let own = id.and_then(|id| self.ids.get(id)).copied();
+        let text = match id.filter(|_| own.is_none()) {
             // The echo server's connections have ids of the library only.
-            (None, Some(id)) => out.line(&format!("- log {} id={}", entry.text, escape(id))),
-            (None, None) => out.line(&format!("- log {}", entry.text)),
-        }
+            Some(id) => format!("{} id={}", entry.text, escape(id)),
+            None => entry.text.clone(),
+        };
+        out.event(&Event::now(own, None, What::Log { text }));
     }
 
     /// Ends the wait if what it waits for has happened, or never will; on this connection, if it is given.

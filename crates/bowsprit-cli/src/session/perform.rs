@@ -10,6 +10,7 @@ use super::{Session, Target, Wait};
 use crate::command::connections::Command;
 use crate::command::{Goal, Ids};
 use crate::connection::Connection;
+use crate::events::What;
 use crate::network::{Flow, Reporter};
 use crate::options::{Options, Plan, Several};
 use crate::printer::Output;
@@ -84,6 +85,7 @@ impl Session {
             self.connections.push(connection);
             self.ongoing += 1;
             self.last = Some(id);
+            self.tell(id, What::connect(&uri), out);
             waiting.push((id, request));
         }
         match (count, several.name) {

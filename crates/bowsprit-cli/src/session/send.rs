@@ -10,6 +10,7 @@ use super::wait::PONG_LIMIT;
 use super::{MANY, Refused, Session, Target, Wait};
 use crate::command::{Closing, Ids, Payload};
 use crate::connection::{Connection, Ping, Stage};
+use crate::events::{Direction, What};
 use crate::network::{Change, Report};
 use crate::printer::Output;
 use crate::printer::text::{escape, fault};
@@ -169,7 +170,11 @@ impl Session {
         let mut waits = Vec::new();
         for id in found {
             match self.ping_one(id, payload) {
-                Ok(number) => waits.push((id, Target::Pong(number))),
+                Ok(number) => {
+                    waits.push((id, Target::Pong(number)));
+                    let what = What::ping(Direction::Sent, payload.as_bytes(), None);
+                    self.tell(id, what, out);
+                }
                 Err(answer) => refusals.push(answer),
             }
         }

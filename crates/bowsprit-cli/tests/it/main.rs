@@ -1,6 +1,8 @@
 //! The program as its users meet it: the real binary, driven through pipes.
 
+mod accidents;
 mod bad_input;
+mod checking;
 mod closing;
 mod connecting;
 mod contradictions;
@@ -8,6 +10,7 @@ mod crowds;
 mod exit_status;
 mod history;
 mod jobs;
+mod json;
 mod leaving;
 mod limits;
 mod listing;
@@ -16,6 +19,7 @@ mod many;
 mod messages;
 mod names;
 mod options;
+mod pinging;
 mod pipes;
 mod reconnecting;
 mod routes;
@@ -26,3 +30,4 @@ mod setup;
 mod support;
 mod tls;
 mod using;
+mod verbose;

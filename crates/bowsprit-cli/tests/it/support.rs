@@ -26,6 +26,15 @@ impl Outcome {
         self.stdout.lines().collect()
     }
 
+    /// The events that the program printed, each a line of JSON.
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
+        let event = |line: &str| serde_json::from_str(line);
+        self.stdout
+            .lines()
+            .map(|line| event(line).unwrap_or_else(|fault| panic!("{fault}: {line}")))
+            .collect()
+    }
+
     /// Fails unless these lines were printed in this order, others between them or not.
     pub(crate) fn expect_in_order(&self, expected: &[&str]) {
         let mut lines = self.stdout.lines();

@@ -22,14 +22,14 @@ impl Handler for Deaf {
 }
 
 /// A certificate and its key in PEM, as text and in files that go when this does.
-struct Identity {
-    chain: String,
+pub(crate) struct Identity {
+    pub(crate) chain: String,
     key: String,
     folder: PathBuf,
 }
 
 impl Identity {
-    fn new(label: &str, name: &str) -> Self {
+    pub(crate) fn new(label: &str, name: &str) -> Self {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
         Self::of(label, made.cert.pem(), made.signing_key.serialize_pem())
     }
@@ -47,7 +47,7 @@ impl Identity {
         (Self::of(label, chain.pem(), key.serialize_pem()), authority)
     }
 
-    fn of(label: &str, chain: String, key: String) -> Self {
+    pub(crate) fn of(label: &str, chain: String, key: String) -> Self {
         let folder = format!("bowsprit-it-tls-{}-{label}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
         fs::create_dir_all(&folder).expect("a temporary directory");
@@ -56,7 +56,7 @@ impl Identity {
         Self { chain, key, folder }
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         let path = self.folder.join(name);
         path.to_str().expect("a path in UTF-8").to_owned()
     }
@@ -70,7 +70,7 @@ impl Drop for Identity {
 }
 
 /// Starts a server with this certificate, its TLS changed by `change`.
-fn serve(
+pub(crate) fn serve(
     identity: &Identity,
     change: impl FnOnce(ServerTls) -> ServerTls + Send + 'static,
 ) -> SocketAddr {

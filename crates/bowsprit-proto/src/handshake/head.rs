@@ -159,6 +159,14 @@ impl ResponseHead {
         })
     }
 
+    /// `HTTP/1.1`, or `HTTP/1.0`, which no valid response to an upgrade says.
+    pub const fn version(&self) -> &'static str {
+        match self.minor_version {
+            0 => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        }
+    }
+
     /// The status code, from 100 to 999: 101 in a valid response.
     pub fn status(&self) -> u16 {
         self.status

@@ -10,7 +10,7 @@ use core::{fmt, iter, str};
 use httparse::Status;
 use memchr::memchr;
 
-use super::{HandshakeError, InvalidRequest};
+use super::{HandshakeError, InvalidRequest, secrets::is_secret_header};
 
 /// Header lines in their order. Names compare without case, and secrets stay out of `Debug`.
 ///
@@ -128,7 +128,7 @@ impl Headers {
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let masked = |(name, value)| (name, if is_secret(name) { "***" } else { value });
+        let masked = |(name, value)| (name, if is_secret_header(name) { "***" } else { value });
         f.debug_map().entries(self.iter().map(masked)).finish()
     }
 }
@@ -211,16 +211,4 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
 /// RFC 9110 §5.6.3: optional white space is blanks and tabs, nothing else.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
-}
-
-fn is_secret(name: &str) -> bool {
-    let secrets = [
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-        "set-cookie",
-    ];
-    secrets
-        .iter()
-        .any(|secret| name.eq_ignore_ascii_case(secret))
 }

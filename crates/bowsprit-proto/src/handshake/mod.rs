@@ -39,6 +39,7 @@ mod headers;
 mod reader;
 mod redirect;
 mod response;
+mod secrets;
 mod server;
 
 use alloc::string::String;
@@ -56,6 +57,7 @@ pub use headers::Headers;
 pub use reader::ResponseReader;
 pub use redirect::InvalidRedirect;
 pub use response::Response;
+pub use secrets::{is_secret_header, masked_line};
 pub use server::{Accept, ServerHandshake};
 
 /// What both sides agreed on for the connection.

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! stage = Stage::Dns;      let addrs = dns.addresses(&host, port).await?;
-//! stage = Stage::Connect;  let tcp = dial(&addrs, config.nodelay).await?;
+//! stage = Stage::Connect;  let tcp = dial(&addrs, config.nodelay, &steps).await?;
 //! stage = Stage::Tls;      let stream = tls.connect(&host, tcp).await?;
 //! ```
 
@@ -28,13 +28,13 @@ pub use dns::Dns;
 pub use error::DialError;
 pub(crate) use error::io_words;
 
-use crate::Stream;
+use crate::{Step, Stream, steps::Steps};
 
 /// Opens a TCP connection to whichever of these addresses answers first.
 ///
 /// The addresses are tried by turns of family, IPv6 first. The next attempt starts when one has
 /// failed, or after 250 ms without an answer (RFC 8305 §8); the first to succeed wins. `nodelay`
-/// sets `TCP_NODELAY`. There is no deadline here beyond the system's own. Of a long list, which who
+/// sets `TCP_NODELAY`, and `steps` is told of each attempt. There is no deadline here beyond the system's own. Of a long list, which who
 /// answers for a name may make as long as they like, only the first 16 are tried.
 ///
 /// # Errors
@@ -44,10 +44,27 @@ use crate::Stream;
 /// # Cancel safety
 ///
 /// Dropping the future closes the sockets of all attempts at once.
-pub(crate) async fn dial(addrs: &[SocketAddr], nodelay: bool) -> Result<TcpStream, DialError> {
+pub(crate) async fn dial(
+    addrs: &[SocketAddr],
+    nodelay: bool,
+    steps: &Steps,
+) -> Result<TcpStream, DialError> {
+    race(turns(addrs), |addr| async move {
+        steps.tell(&Step::Dialing(addr));
+        let outcome = open(addr, nodelay).await;
+        if let Err(error) = &outcome {
+            steps.tell(&Step::Refused(addr, error));
+        }
+        outcome
+    })
+    .await
+}
+
+/// The addresses that are tried, in the order of their attempts.
+pub(crate) fn turns(addrs: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut turns = interleave(addrs);
     turns.truncate(MAX_ATTEMPTS);
-    race(turns, |addr| open(addr, nodelay)).await
+    turns
 }
 
 /// Connects to a process of this machine.

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use bowsprit_proto::Host;
 
 use super::*;
+use crate::steps::Steps;
 
 fn addrs(texts: &[&str]) -> Vec<SocketAddr> {
     texts
@@ -200,7 +201,9 @@ async fn resolves_and_dials_localhost() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let port = listener.local_addr().expect("its address").port();
     let addrs = resolve(&named("localhost"), port).await.expect("localhost");
-    let mut client = dial(&addrs, true).await.expect("a connection");
+    let mut client = dial(&addrs, true, &Steps::default())
+        .await
+        .expect("a connection");
     assert!(client.nodelay().expect("an option"));
     let (mut server, _) = listener.accept().await.expect("the client");
     client.write_all(b"ahoy").await.expect("a write");
@@ -213,7 +216,9 @@ async fn resolves_and_dials_localhost() {
 async fn nodelay_may_be_left_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let addr = listener.local_addr().expect("its address");
-    let client = dial(&[addr], false).await.expect("a connection");
+    let client = dial(&[addr], false, &Steps::default())
+        .await
+        .expect("a connection");
     assert!(!client.nodelay().expect("an option"));
 }
 
@@ -222,7 +227,9 @@ async fn ipv4_answers_where_ipv6_refuses() {
     let (_guard, v6) = refusing("[::1]:0");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let v4 = listener.local_addr().expect("its address");
-    let client = dial(&[v4, v6], true).await.expect("a connection");
+    let client = dial(&[v4, v6], true, &Steps::default())
+        .await
+        .expect("a connection");
     assert_eq!(client.peer_addr().expect("its peer"), v4);
 }
 
@@ -231,7 +238,9 @@ async fn ipv6_comes_first() {
     let six = TcpListener::bind("[::1]:0").await.expect("a listener");
     let four = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let [v6, v4] = [&six, &four].map(|listener| listener.local_addr().expect("its address"));
-    let client = dial(&[v4, v6], true).await.expect("a connection");
+    let client = dial(&[v4, v6], true, &Steps::default())
+        .await
+        .expect("a connection");
     assert_eq!(client.peer_addr().expect("its peer"), v6);
 }
 
@@ -242,7 +251,9 @@ async fn a_refusal_names_every_address() {
         let (four, v4) = refusing("127.0.0.1:0");
         ((six, four), (v6, v4))
     };
-    let error = dial(&[v4, v6], true).await.expect_err("nobody listens");
+    let error = dial(&[v4, v6], true, &Steps::default())
+        .await
+        .expect_err("nobody listens");
     assert_eq!(
         error.to_string(),
         format!("connection refused ({v6}), connection refused ({v4})")
@@ -262,7 +273,9 @@ async fn a_refusal_names_every_address() {
 
 #[tokio::test]
 async fn no_address_is_an_error() {
-    let error = dial(&[], true).await.expect_err("nowhere to go");
+    let error = dial(&[], true, &Steps::default())
+        .await
+        .expect_err("nowhere to go");
     assert_eq!(error.to_string(), "no address to connect to");
     assert!(error.source().is_none());
 }
@@ -303,5 +316,5 @@ async fn a_name_that_cannot_be_one_is_an_error() {
 fn its_futures_can_move_between_threads() {
     fn assert_send(_: impl Send) {}
     assert_send(resolve(&named("localhost"), 80));
-    assert_send(dial(&[], true));
+    assert_send(dial(&[], true, &Steps::default()));
 }

@@ -9,7 +9,8 @@ use std::{fmt, sync::Arc};
 use bowsprit_proto::{Config, handshake::Request};
 
 use crate::{
-    Client, Defaults, Dns, Handle, Handler, Handlers, InvalidRequest, Proxy, Reconnect, Tls,
+    Client, Defaults, Dns, Handle, Handler, Handlers, InvalidRequest, Proxy, Reconnect, Step, Tls,
+    steps::Steps,
 };
 
 pub use attempts::Attempts;
@@ -188,6 +189,33 @@ impl ConnectRequest {
     #[must_use]
     pub fn handler(mut self, handler: impl Handler) -> Self {
         self.handler = Some(Box::new(handler));
+        self
+    }
+
+    /// Tells what happens on the way to an open connection, each thing as it happens: for programs that
+    /// explain or time it. Default: nobody is told.
+    ///
+    /// It is called in line with the opening and must not block. Further tries of a connection that is
+    /// made [again](Self::reconnect) are told too.
+    ///
+    /// ```
+    /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+    /// use bowsprit::{Client, Step};
+    /// use std::time::Instant;
+    ///
+    /// let begun = Instant::now();
+    /// let request = Client::new().request("wss://example.com/")?.on_step(move |step| match step {
+    ///     Step::Connected(peer) => println!("{:?}: connected to {peer:?}", begun.elapsed()),
+    ///     Step::Encrypted(tls) => println!("{:?}: {}", begun.elapsed(), tls.version),
+    ///     _ => {}
+    /// });
+    /// # drop(request.connect().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_step(mut self, told: impl Fn(&Step<'_>) + Send + Sync + 'static) -> Self {
+        self.settings.steps = Steps::to(told);
         self
     }
 

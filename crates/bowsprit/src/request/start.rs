@@ -37,7 +37,7 @@ impl ConnectRequest {
         let opened = cancelable(
             self.opening.link(),
             &member,
-            open(&self.request, &self.settings),
+            open(self.opening.link().id, &self.request, &self.settings),
         )
         .await;
         self.finish(opened, member)
@@ -61,7 +61,7 @@ impl ConnectRequest {
         let opened = cancelable(
             self.opening.link(),
             &member,
-            open_on(io, &self.request, &self.settings.config),
+            open_on(io, self.opening.link().id, &self.request, &self.settings),
         )
         .await;
         self.finish(opened, member)
@@ -151,7 +151,7 @@ impl ConnectRequest {
         let mut row = reconnect.map(Row::new);
         let mut way = Some((request, settings));
         while let Some((request, settings)) = &way {
-            let delay = match cancelable(&link, &member, open(request, settings)).await {
+            let delay = match cancelable(&link, &member, open(link.id, request, settings)).await {
                 Ok(opened) => {
                     if row.is_none() {
                         // A connection that is open has no use for what led to it, unless it may come again.

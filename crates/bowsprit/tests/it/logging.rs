@@ -332,3 +332,36 @@ async fn a_message_of_a_handle_that_waits_for_a_fragmented_one_is_logged_once() 
     client.flush().await.expect("open");
     assert_eq!(channels.count("len=7"), 1);
 }
+
+#[tokio::test]
+async fn tells_the_heads_of_a_handshake_without_their_secrets() {
+    let channels = Channels::only("bowsprit::access::http");
+    let _guard = channels.listen();
+    let (near, mut far) = duplex(4096);
+    let request = Client::new().request("ws://in.memory/chat?token=s3cret");
+    let request = request
+        .and_then(|request| request.bearer("s3cret"))
+        .and_then(|request| request.header("X-Own", "s3cret"))
+        .expect("a request");
+    let server = async {
+        super::support::read_head(&mut far).await;
+        let answer =
+            "HTTP/1.0 403 Forbidden\r\nServer: harbour\r\nSet-Cookie: a=s3cret\r\n\r\nkeep out";
+        far.write_all(answer.as_bytes()).await.expect("a write");
+    };
+    let (outcome, ()) = tokio::join!(request.connect_on(near), server);
+    outcome.expect_err("a refusal");
+    for line in [
+        "sent GET /chat?*** HTTP/1.1",
+        "sent Host: in.memory",
+        "sent Authorization: ***",
+        "sent X-Own: ***",
+        "received HTTP/1.0 403 Forbidden",
+        "received Server: harbour",
+        "received Set-Cookie: ***",
+        "excerpt=keep out",
+    ] {
+        channels.expect("bowsprit::access::http", line);
+    }
+    assert_eq!(channels.count("s3cret"), 0);
+}

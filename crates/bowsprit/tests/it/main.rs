@@ -26,6 +26,7 @@ mod server;
 mod shutdown;
 mod silence;
 mod split;
+mod steps;
 mod streams;
 mod support;
 mod tls;

@@ -33,14 +33,6 @@ fn reads_every_command() {
         goal,
         limit: Duration::from_millis(millis),
     };
-    let showing = |ids, last, headers| Command::Show {
-        ids: id_of(ids),
-        what: Shown {
-            last,
-            headers,
-            json: false,
-        },
-    };
     let pinging = |ids, payload: &str| Command::Ping {
         ids: id_of(ids),
         payload: payload.to_owned(),
@@ -70,32 +62,9 @@ fn reads_every_command() {
                 several: Several::default(),
             },
         ),
-        ("show 7", showing("7", None, false)),
-        ("show  7 ", showing("7", None, false)),
-        ("show -1", showing("-1", None, false)),
-        ("show . --headers --last 3", showing(".", Some(3), true)),
-        (
-            "list",
-            Command::List {
-                of: Listed::Fitting,
-            },
-        ),
-        (
-            "list open",
-            Command::List {
-                of: Listed::State("open"),
-            },
-        ),
-        (
-            "list 0-9",
-            Command::List {
-                of: Listed::Ids(id_of("0-9")),
-            },
-        ),
         ("ping 0", pinging("0", "")),
         ("ping all  two", pinging("all", " two")),
         ("help close", Command::Help { of: Some("close") }),
-        ("show 0,2-3", showing("0,2-3", None, false)),
         ("serve", Command::Serve { port: 9002 }),
         ("serve 0", Command::Serve { port: 0 }),
         ("stop", Command::Stop),
@@ -327,5 +296,44 @@ fn opens_many_by_either_command() {
         ),
     ] {
         assert_eq!(parse(line), Err(answer.to_owned()), "{line}");
+    }
+}
+
+#[test]
+fn reads_what_to_show_and_to_list() {
+    let showing = |ids, last, headers| Command::Show {
+        ids: id_of(ids),
+        what: Shown {
+            last,
+            headers,
+            json: false,
+        },
+    };
+    for (line, command) in [
+        ("show 7", showing("7", None, false)),
+        ("show  7 ", showing("7", None, false)),
+        ("show -1", showing("-1", None, false)),
+        ("show . --headers --last 3", showing(".", Some(3), true)),
+        (
+            "list",
+            Command::List {
+                of: Listed::Fitting,
+            },
+        ),
+        (
+            "list open",
+            Command::List {
+                of: Listed::State("open"),
+            },
+        ),
+        (
+            "list 0-9",
+            Command::List {
+                of: Listed::Ids(id_of("0-9")),
+            },
+        ),
+        ("show 0,2-3", showing("0,2-3", None, false)),
+    ] {
+        assert_eq!(parse(line), Ok(Some(command)), "{line}");
     }
 }

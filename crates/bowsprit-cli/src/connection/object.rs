@@ -1,0 +1,64 @@
+//! A connection for programs: what `list` and `show` tell as JSON.
+
+use std::time::Instant;
+
+use super::{Connection, Stage};
+use crate::command::Name;
+use crate::events::{Ended, Event, Object, TlsFacts, Trips, What, masked_uri, seconds};
+use crate::history::Kept;
+
+impl Connection {
+    /// What is known of it, as an event.
+    pub(crate) fn object(&self) -> What {
+        let info = self.info.as_deref();
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let now = Instant::now();
+        let (received, sent) = (&self.traffic.received, &self.traffic.sent);
+        What::Connection(Box::new(Object {
+            uri: masked_uri(&self.uri).into_owned(),
+            status: self.state(),
+            sent: sent.messages,
+            sent_bytes: sent.bytes,
+            received: received.messages,
+            received_bytes: received.bytes,
+            dropped: self.history.dropped().0,
+            open_seconds: self.traffic.age(now).map(seconds),
+            idle_seconds: self.traffic.idle(now).filter(|_| !self.has_ended()).map(seconds),
+            buffered_bytes: if self.has_ended() { 0 } else { self.handle.buffered_bytes() },
+            peer: info.and_then(|info| info.peer().map(|peer| peer.to_string())),
+            server: text(info.and_then(|info| info.response_header("server"))),
+            subprotocol: text(info.and_then(|info| info.subprotocol())),
+            compression: info.and_then(|info| info.deflate().map(|params| params.to_string())),
+            tls: info.and_then(|info| info.tls().map(TlsFacts::new)),
+            round_trips: self.trips(),
+            error: match &self.stage {
+                Stage::Failed(failure) => Some(failure.detail.clone()),
+                _ => None,
+            },
+            close: match &self.stage {
+                Stage::Closed(closed) => Some(Ended::new(closed, None)),
+                _ => None,
+            },
+        }))
+    }
+
+    /// A message that is kept as the event that it was.
+    pub(crate) fn event_of(&self, id: u32, kept: &Kept) -> Event {
+        Event {
+            time: kept.time,
+            id: Some(id),
+            name: self.name.as_ref().map(Name::as_str).map(str::to_owned),
+            what: What::message(kept.direction, kept.message.clone()),
+        }
+    }
+
+    fn trips(&self) -> Option<Trips> {
+        let trips = self.handle.round_trips();
+        Some(Trips {
+            count: trips.count,
+            last: seconds(trips.last?),
+            mean: seconds(trips.mean?),
+            worst: seconds(trips.worst?),
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! The times that lines begin with, for forms without a session.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::options::Timestamps;
+
+/// What the time of each line is counted from.
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    kind: Option<Timestamps>,
+    started: Timestamp,
+    last: Timestamp,
+}
+
+impl Stamp {
+    pub(crate) fn new(kind: Option<Timestamps>) -> Self {
+        let started = Timestamp::now();
+        Self {
+            kind,
+            started,
+            last: started,
+        }
+    }
+
+    /// What to put in front of a line of this time.
+    pub(crate) fn next(&mut self, at: Timestamp) -> String {
+        let last = std::mem::replace(&mut self.last, at);
+        let since = |begin: Timestamp| at.duration_since(begin).as_secs_f64().max(0.0);
+        match self.kind {
+            None => String::new(),
+            Some(Timestamps::Absolute) => {
+                let here = at.to_zoned_datetime(TimeZone::system());
+                here.strftime("%H:%M:%S%.3f ").to_string()
+            }
+            Some(Timestamps::Relative) => format!("{:9.3} ", since(self.started)),
+            Some(Timestamps::Delta) => format!("+{:8.3} ", since(last)),
+        }
+    }
+}
