@@ -25,6 +25,7 @@ from terminal import (
 )
 
 COMMANDS = ["help", "quit", "connect", "show", "send", "close", "list", "ping", "serve", "stop", "wait"]
+OTHER_COMMANDS = ["watch", "follow", "mute", "filter", "message", "set"]
 EVENT = re.compile(r"\d+ (open|<<|pong|closed|failed)\b")
 # The first lines of the block that `show` prints: those of the seed, then step 6's.
 SEED_FACTS = ("> uri:", "> status:", "> remote server:", "> error/close reason:")
@@ -149,7 +150,10 @@ def wait_for_status(terminal: Terminal, number: int, status: str) -> None:
 def compare_with_seed(terminal: Terminal, expected: str, quiet: bool) -> None:
     """The screen, without case, is the seed's: plus step 6's lines, and unless quiet events and facts."""
     seen = [line.lower() for line in terminal.lines()]
-    blocks = without_waiting(split_at_prompts(seen))
+    # Above the first prompt a greeting tells what to type, unless -q is there.
+    assert quiet == seen[0].startswith(PROMPT.lower().rstrip()), f"greeted or not:\n{terminal}"
+    first = next(number for number, line in enumerate(seen) if line.startswith(PROMPT.lower().rstrip()))
+    blocks = without_waiting(split_at_prompts(seen[first:]))
     lines = [line for block in blocks for line in without_later_steps(block, keep_additions=quiet)]
     wanted = expected.splitlines()
     assert lines == wanted, "the screen, without what later steps add:\n{}\ninstead of\n{}\nwhole:\n{}".format(
@@ -194,6 +198,8 @@ def help_lists_all(lab: Lab) -> None:
         assert "Command List:" in answer, f"{answer}"
         for command in COMMANDS:
             assert any(line.startswith(command) for line in answer), f"no {command!r} in {answer}"
+        for command in OTHER_COMMANDS:
+            assert any(re.search(rf": .*\b{command}\b", line) for line in answer), f"no {command!r} in {answer}"
         quit_cleanly(terminal)
 
 
@@ -449,7 +455,7 @@ def survives_attack(lab: Lab, path: str) -> None:
         terminal.type(*f"connect {uri}", ENTER)
         # An open connection with a hostile Server header is not refused, the others come to an end.
         told = r"(?<!\d)0 (open|failed)" if path == "/attack-server" else r"(?<!\d)0 (<<|closed|failed)"
-        terminal.wait_for(lambda: re.search(told, printed(terminal)), "a line that tells what happened")
+        terminal.wait_for(lambda: re.search(told, str(terminal)), "a line that tells what happened")
         terminal.settle()
         expect_unharmed(terminal)
         terminal.enter("show 0")

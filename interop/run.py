@@ -12,6 +12,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+import display_sessions
 import option_sessions
 import pipe_sessions
 import probe_sessions
@@ -27,7 +28,9 @@ def main() -> int:
     tally = Tally()
     lab, close = open_lab(arguments.program.resolve(), arguments.server_mjs)
     try:
-        rooms = [pipe_sessions, option_sessions, probe_sessions, pty_sessions, use_sessions]
+        rooms = [
+            pipe_sessions, option_sessions, probe_sessions, pty_sessions, use_sessions, display_sessions,
+        ]
         for check in chain.from_iterable(room.checks(lab) for room in rooms):
             if arguments.only in check.name:
                 tally.run(check)

@@ -23,6 +23,9 @@ UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
 HOME, END, DELETE, BACKSPACE = "\x1b[H", "\x1b[F", "\x1b[3~", "\x7f"
 CONTROL_C, CONTROL_D, TAB, ENTER = "\x03", "\x04", "\t", "\r"
 
+# The colour of hints.
+HINT_COLOR = "brightblack"
+
 # Makes the terminal on its standard input its own, as a login does, then becomes the program.
 TAKE_TERMINAL = (
     "import fcntl, os, sys, termios;"
@@ -52,8 +55,23 @@ class Screen(pyte.HistoryScreen):
         self.cursor.x = min(self.cursor.x, columns - 1)
         self.set_margins()
 
+    @property
+    def display(self) -> list[str]:
+        """What is on the screen, without the grey text behind the typed line: nobody has typed that."""
+        rows = []
+        for number, row in enumerate(super().display):
+            grey = [column for column, cell in self.buffer[number].items() if cell.fg == HINT_COLOR]
+            rows.append(cut_at_column(row, min(grey)) if grey else row)
+        return rows
+
     def scrolled_away(self) -> list[str]:
         return ["".join(line[column].data for column in range(max(line, default=-1) + 1)) for line in self.history.top]
+
+
+def cut_at_column(row: str, column: int) -> str:
+    while wcswidth(row) > column:
+        row = row[:-1]
+    return row
 
 
 class Terminal:

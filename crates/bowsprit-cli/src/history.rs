@@ -111,6 +111,19 @@ impl History {
         (self.dropped, self.dropped_bytes)
     }
 
+    /// The number of the last message of this id, on all of its connections.
+    pub(crate) const fn last(&self) -> u64 {
+        self.sent + self.received
+    }
+
+    /// The message with this number, counted from 1, if it is kept.
+    pub(crate) fn numbered(&self, number: u64) -> Option<(Direction, &Message)> {
+        let first = self.kept().next()?.number;
+        let index = usize::try_from(number.checked_sub(first)?).ok()?;
+        let kept = self.kept().nth(index)?;
+        Some((kept.direction, &kept.message))
+    }
+
     /// How many bytes of payload are kept.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
@@ -217,6 +230,12 @@ mod tests {
             history.kept().next_back().map(|kept| kept.number),
             Some(1_006)
         );
+        let last = Message::from("last");
+        assert_eq!(history.numbered(1_006), Some((Direction::Sent, &last)));
+        assert!(history.numbered(7).is_some());
+        for number in [0, 6, 1_007, u64::MAX] {
+            assert_eq!(history.numbered(number), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The loop: lines, events, deadlines and signals, one at a time, to the one owner of the state.
 
 use std::future;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::time::Instant;
 
 use bowsprit::Client;
@@ -13,7 +13,7 @@ use crate::events::{Event, What};
 use crate::input::Input;
 use crate::log;
 use crate::network::Report;
-use crate::options::{self, Options, Plan, Several};
+use crate::options::{DisplayOptions, self, Options, Plan, Several};
 use crate::printer::{self, text};
 use crate::session::{Manner, Session};
 use crate::setup::Profiles;
@@ -48,21 +48,25 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
         };
         let (sender, events) = mpsc::unbounded_channel();
         let is_logging = log::start(args.display.channels(), sender.clone());
-        let session = {
-            let profiles = Profiles::new(args.config.clone());
-            let defaults = (args.options.clone(), plan);
-            Session::new(client, profiles, defaults, sender, manner)
-        };
+        let profiles = Profiles::new(args.config.clone());
+        let defaults = (args.options.clone(), plan);
+        let mut session = Session::new(client, profiles, defaults, sender, manner);
+        session.display_as(&args.display, io::stdout().is_terminal());
         let signals = Signals::new().map_err(failed)?;
         let mut turns = Turns {
             session,
             events,
             signals,
-            console: open_console(mode, args.display.json)?,
+            console: open_console(mode, &args.display)?,
             mode,
             has_ended: false,
             signaled: None,
         };
+        if mode.greets() && uri.is_none() && !args.display.quiet {
+            console::GREETING
+                .iter()
+                .for_each(|line| turns.console.line(line));
+        }
         if let Some(port) = args.serve {
             turns.session.serve(port, &mut *turns.console)?;
         }
@@ -87,9 +91,12 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
     })
 }
 
-fn open_console(mode: Mode, is_json: bool) -> Result<Box<dyn Console>, String> {
-    let console = mode.open().map_err(failed)?;
-    Ok(if is_json {
+pub(crate) fn open_console(
+    mode: Mode,
+    display: &DisplayOptions,
+) -> Result<Box<dyn Console>, String> {
+    let console = mode.open(display.color.is_wanted(true)).map_err(failed)?;
+    Ok(if display.json {
         console::for_programs(console)
     } else {
         console
@@ -240,8 +247,13 @@ impl Turns {
             }
             signal => signal.status(),
         };
-        self.signaled = Some(status);
-        self.session.leave(&mut *self.console);
+        let is_second = self.signaled.replace(status).is_some();
+        if status == signals::HANGUP && !is_second {
+            // The terminal went away: where that was an end of input before, the session is leaving already.
+            self.session.quit(&mut *self.console);
+        } else {
+            self.session.leave(&mut *self.console);
+        }
     }
 
     /// The exit status, which programs are told.

@@ -24,6 +24,9 @@ impl Signal {
     }
 }
 
+/// The exit status after SIGHUP.
+pub(crate) const HANGUP: u8 = 129;
+
 /// How long the loop has to end the program at the second signal.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -80,7 +83,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate { status: 143 },
-            _ = self.hangup.recv() => Signal::Terminate { status: 129 },
+            _ = self.hangup.recv() => Signal::Terminate { status: HANGUP },
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod connections;
 mod ids;
 mod parse;
 mod sending;
+pub(crate) mod view;
 pub(crate) mod words;
 
 pub(crate) use ids::{Id, Ids, Name, Part};
@@ -47,6 +48,8 @@ pub(crate) enum Command {
         goal: Goal,
         limit: Duration,
     },
+    /// Say what is shown, and how.
+    View(view::Command),
     /// Print the commands, or all of one of them.
     Help { of: Option<&'static str> },
     /// Close what is open, then leave.

@@ -16,6 +16,17 @@ use json::Json;
 use plain::Plain;
 use terminal::Terminal;
 
+/// What somebody reads who started the program with nothing to do.
+pub(crate) const GREETING: [&str; 3] = [
+    concat!(
+        "> bowsprit ",
+        env!("CARGO_PKG_VERSION"),
+        ": many WebSocket connections at one prompt"
+    ),
+    "> Type connect wss://example.org/ to open one, then send 0 hello, and close 0",
+    "> help lists all commands, Tab completes them, quit or Ctrl-D leaves",
+];
+
 /// Tells the connections that can be named in a line, each with its URI.
 pub(crate) type Ids<'a> = &'a dyn Fn() -> Vec<(String, String)>;
 
@@ -72,16 +83,21 @@ impl Mode {
         }
     }
 
+    /// Whether somebody is asked for lines.
+    pub(crate) const fn greets(self) -> bool {
+        matches!(self, Self::Editor | Self::Plain { has_prompt: true })
+    }
+
     /// The console for this mode; a plain one where the terminal cannot be set up for the editor.
     ///
     /// # Errors
     ///
     /// When standard input cannot be read.
-    pub(crate) fn open(self) -> io::Result<Box<dyn Console>> {
+    pub(crate) fn open(self, has_colors: bool) -> io::Result<Box<dyn Console>> {
         Ok(match self {
             Self::Script => Box::new(Plain::script()?),
             Self::Plain { has_prompt } => Box::new(Plain::terminal(has_prompt)?),
-            Self::Editor => match Terminal::open() {
+            Self::Editor => match Terminal::open(has_colors) {
                 Ok(terminal) => Box::new(terminal),
                 Err(_) => Box::new(Plain::terminal(true)?),
             },

@@ -60,6 +60,10 @@ impl Output for Plain {
         }
         self.printer.line(line);
     }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.printer.bytes(bytes);
+    }
 }
 
 impl Console for Plain {

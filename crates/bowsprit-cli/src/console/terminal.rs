@@ -12,7 +12,7 @@ use super::quiet::Quiet;
 use super::{Console, Ids, Prompt};
 use crate::editor::{Editor, Heard, Pending};
 use crate::input::Input;
-use crate::printer::{Output, Printer};
+use crate::printer::{self, Output, Printer};
 
 /// How long the end of the program waits for the editor to draw the last output.
 const LAST_DRAWING: Duration = Duration::from_millis(250);
@@ -44,10 +44,10 @@ impl Terminal {
     /// # Errors
     ///
     /// When the terminal cannot be set up.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(super) fn open(has_hints: bool) -> io::Result<Self> {
         let quiet = Quiet::enter()?;
         let pending = Arc::<Pending>::default();
-        let (editor, heard) = Editor::start(Arc::clone(&pending))?;
+        let (editor, heard) = Editor::start(Arc::clone(&pending), has_hints)?;
         Ok(Self {
             printer: Printer::new(io::stdout()),
             pending,
@@ -78,7 +78,14 @@ impl Terminal {
 
 impl Output for Terminal {
     fn line(&mut self, line: &str) {
-        self.pending.add(line);
+        match printer::columns() {
+            Some(columns) => self.pending.add(&printer::wrap(line, columns)),
+            None => self.pending.add(line),
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.pending.add(&String::from_utf8_lossy(bytes));
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the word before the cursor can become: commands, ids, URIs, close codes, file names.
+//!
+//! What may stand where is read from the usages of the commands, so that each new one is completed.
 
 use std::fs;
 
-use crate::command::{STATES, codes, words};
+use crate::command::{STATES, codes, view, words};
 use crate::options;
 
 /// What can be named in a line.
@@ -77,52 +79,147 @@ fn candidates(text: &str, names: &Names<'_>) -> (usize, Vec<Candidate>) {
     let start = text.rfind(' ').map_or(0, |at| at + 1);
     let (head, word) = text.split_at(start);
     let mut words = head.split_ascii_whitespace();
-    let (command, id, third) = (words.next(), words.next(), words.next());
-    let blank = |word: &str| Candidate::new(word, "", " ");
-    let all = match (command, id, third) {
-        (None, ..) => words::names().map(blank).collect(),
-        (Some("connect"), ..) if word.starts_with('-') => options(),
-        // A blank would become part of the URI.
-        (Some("connect"), ..) if may_be_uri(id) => {
-            let uris = names.uris.iter();
-            uris.map(|uri| Candidate::new(*uri, "", "")).collect()
-        }
-        (
-            Some(
-                "send" | "close" | "show" | "ping" | "wait" | "use" | "reconnect" | "stats"
-                | "history" | "save",
-            ),
-            None,
-            _,
-        ) => {
-            let ids = names.ids.iter();
-            ids.map(|(id, uri)| Candidate::new(id, uri, " ")).collect()
-        }
-        (Some("close"), Some(_), None) => close_codes(),
-        (Some("list"), None, _) => STATES.map(blank).into(),
-        (Some("help"), None, _) => words::names().map(blank).collect(),
-        (Some("wait"), Some(_), None) => ["open", "message", "close"].map(blank).into(),
-        (Some("send"), Some(_), None) if word.starts_with('-') => {
-            ["--hex", "--base64", "--binary", "--json", "--file"]
+    let Some(command) = words.next() else {
+        return (start, words::names().map(blank).collect());
+    };
+    let before: Vec<&str> = words.collect();
+    if let Some(path) = word.strip_prefix('@') {
+        let mut files = files(path);
+        files.iter_mut().for_each(|file| file.word.insert(0, '@'));
+        return (start, files);
+    }
+    let mut all = match (command, before.as_slice()) {
+        ("list", []) => STATES.map(blank).into(),
+        ("help", []) => words::names().map(blank).collect(),
+        ("set", [name]) => view::values_of(name).into_iter().map(blank).collect(),
+        ("set", []) => {
+            let options = options::names().into_iter();
+            let options = options
+                .map(|(name, help)| Candidate::new(name.trim_start_matches('-'), &help, " "));
+            view::SETTINGS
                 .map(blank)
-                .into()
+                .into_iter()
+                .chain(options)
+                .collect()
         }
-        (Some("send"), Some(_), None) if word.starts_with('@') => {
-            return (start + 1, files(word.get(1..).unwrap_or_default()));
-        }
-        (Some("send"), Some(_), Some("--file")) => {
-            // The path is all that follows, blanks too.
-            let start = text.find("--file ").map_or(start, |at| at + 7);
-            return (start, files(text.get(start..).unwrap_or_default()));
+        (_, [.., option]) if words::takes_options(command) && options::takes_file(option) => {
+            files(word)
         }
         _ => Vec::new(),
     };
+    if words::takes_options(command) && word.starts_with('-') {
+        return (start, options());
+    }
+    for usage in words::usages(command) {
+        let usage = arguments(usage);
+        let place = usage.iter().position(|argument| is_path(argument));
+        if let Some(place) = place.filter(|place| *place <= before.len())
+            && agree(&usage, before.get(..place).unwrap_or_default())
+        {
+            // The path is all that follows, blanks too.
+            let start = start_of(text, place + 1);
+            return (start, files(text.get(start..).unwrap_or_default()));
+        }
+        if agree(&usage, &before) {
+            let next = usage.iter().skip(before.len());
+            // What may be left out may be followed at once by what is next.
+            let last = next.clone().position(|argument| !argument.starts_with('['));
+            let next = next.take(last.map_or(usize::MAX, |last| last + 1));
+            next.for_each(|argument| all.extend(argument_candidates(argument, word, names)));
+        }
+    }
+    if words::takes_options(command) && before.iter().all(|word| word.starts_with('-')) {
+        all.extend(argument_candidates("<ws uri>", word, names));
+    }
+    let mut seen = Vec::new();
+    all.retain(|candidate| {
+        let is_new = !seen.contains(&candidate.word);
+        seen.push(candidate.word.clone());
+        is_new
+    });
     (start, all)
 }
 
-/// Whether a URI may stand behind `connect` and this word: an option, or nothing.
-fn may_be_uri(first: Option<&str>) -> bool {
-    first.is_none_or(|word| word.starts_with('-'))
+/// What may follow a line that ends in a blank: the rest of the first usage that it agrees with.
+pub(super) fn rest_of_usage(line: &str) -> Option<String> {
+    let mut words = line.strip_suffix(' ')?.split(' ');
+    let command = words.next()?;
+    let words: Vec<&str> = words.collect();
+    let mut usages = words::usages(command).iter().map(|usage| arguments(usage));
+    let usage = usages.find(|usage| agree(usage, &words))?;
+    Some(usage.get(words.len()..)?.join(" "))
+}
+
+/// The arguments in a usage: `<...>` and `[...]` each are one, and may have blanks in them.
+fn arguments(usage: &str) -> Vec<&str> {
+    let (usage, _) = usage.split_once(": ").unwrap_or((usage, ""));
+    let mut depth = 0_u32;
+    let arguments = usage.split(move |c| {
+        match c {
+            '<' | '[' => depth += 1,
+            '>' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ' ' && depth == 0
+    });
+    arguments.skip(1).collect()
+}
+
+/// Whether the words can be the first arguments of the usage: they differ in no fixed word.
+fn agree(usage: &[&str], words: &[&str]) -> bool {
+    let is_fixed = |argument: &str| !argument.contains(['<', '[']);
+    words.len() < usage.len()
+        && usage.iter().zip(words).all(|(argument, word)| {
+            !is_fixed(argument) || argument.split('|').any(|choice| choice == *word)
+        })
+}
+
+/// What can stand for an argument.
+fn argument_candidates(argument: &str, word: &str, names: &Names<'_>) -> Vec<Candidate> {
+    let argument = argument.trim_matches(['[', ']']);
+    if argument.starts_with("<connection id") {
+        let ids = names
+            .ids
+            .iter()
+            .map(|(id, uri)| Candidate::new(id, uri, " "));
+        let all = Candidate::new("all", "every open connection", " ");
+        return ids.chain([all]).collect();
+    }
+    if argument.contains("uri>") {
+        // A blank would become part of the URI.
+        let uris = names.uris.iter();
+        return uris.map(|uri| Candidate::new(*uri, "", "")).collect();
+    }
+    if argument.starts_with("<close code") {
+        return close_codes();
+    }
+    let fixed = argument
+        .split('|')
+        .filter(|choice| !choice.contains(['<', '>', '/']));
+    // Of text that may begin with an option, options are only meant where a hyphen is typed.
+    let fixed = fixed.filter(|choice| !choice.starts_with('-') || word.starts_with('-'));
+    fixed.map(blank).collect()
+}
+
+fn is_path(argument: &str) -> bool {
+    let argument = argument.trim_matches(['[', ']']).to_ascii_lowercase();
+    argument.starts_with("<file") || argument.starts_with("<path")
+}
+
+/// Where the word with this number begins.
+fn start_of(text: &str, number: usize) -> usize {
+    let mut start = 0;
+    for _ in 0..number {
+        let rest = text.get(start..).unwrap_or_default();
+        let word = rest.len() - rest.trim_start_matches(' ').len();
+        let blank = rest.get(word..).and_then(|rest| rest.find(' '));
+        start += blank.map_or(rest.len(), |blank| word + blank + 1);
+    }
+    start
+}
+
+fn blank(word: impl Into<String>) -> Candidate {
+    Candidate::new(word, "", " ")
 }
 
 /// The codes that have a name and may be sent, as numbers and as words.
@@ -205,6 +302,16 @@ mod tests {
             ("send 0 --h", "send 0 --hex "),
             ("history 10", "history 10 "),
             ("list op", "list open "),
+            ("mute a", "mute all "),
+            ("filter 0 n", "filter 0 not "),
+            ("message 0 b", "message 0 base64 "),
+            ("message 0 17 r", "message 0 17 raw "),
+            ("set tim", "set timestamps "),
+            ("set timestamps r", "set timestamps relative "),
+            (
+                "connect --insecure ws://localhost/",
+                "connect --insecure ws://localhost/chat",
+            ),
             ("close 0 1001", "close 0 1001 "),
             ("close 0 go", "close 0 going-away "),
             ("help sh", "help show "),
@@ -233,9 +340,36 @@ mod tests {
     }
 
     #[test]
+    fn reads_the_arguments_of_a_usage() {
+        assert_eq!(
+            arguments("close <connection id> [<close code:default=1000>] [<close reason>]: Ends"),
+            [
+                "<connection id>",
+                "[<close code:default=1000>]",
+                "[<close reason>]"
+            ]
+        );
+        for (line, rest) in [
+            ("send ", Some("<connection id> <message>")),
+            ("send 0 ", Some("<message>")),
+            ("send 0", None),
+            ("send 0 a ", None),
+            ("wait 0 ", Some("open|message|close [<seconds:default=10>]")),
+            ("close 0 1000 ", Some("[<close reason>]")),
+            ("nothing ", None),
+            ("list ", None),
+            (" ", None),
+        ] {
+            assert_eq!(rest_of_usage(line).as_deref(), rest, "{line}");
+        }
+        assert_eq!(start_of("send 0  --file a b", 3), 15);
+        assert_eq!(start_of("send", 3), 4);
+    }
+
+    #[test]
     fn shows_the_choices_where_nothing_more_is_certain() {
         for (text, choices) in [
-            ("se", &["send", "serve"][..]),
+            ("se", &["send", "serve", "set"][..]),
             ("show 1", &["1  ws://b", "10  ws://c"]),
             (
                 "close 0 300",
@@ -274,6 +408,16 @@ mod tests {
             Some((format!("{begin}日本.bin"), Vec::new()))
         );
         assert_eq!(completed("send 0 --file /nowhere/at/all"), None);
+        let begin = format!("send 0 @{}/.", directory.display());
+        assert_eq!(
+            completed(&begin),
+            Some((format!("{begin}hidden"), Vec::new()))
+        );
+        let begin = format!("connect --ca {}/.", directory.display());
+        assert_eq!(
+            completed(&begin),
+            Some((format!("{begin}hidden"), Vec::new()))
+        );
         fs::remove_dir_all(directory).expect("what was made here");
     }
 }

@@ -6,9 +6,10 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use anstyle::{AnsiColor, Color, Style};
 use rustyline::completion::Completer;
 use rustyline::highlight::{CmdKind, Highlighter};
-use rustyline::hint::Hinter;
+use rustyline::hint::{Hint, Hinter};
 use rustyline::history::{History, SearchDirection};
 use rustyline::validate::Validator;
 use rustyline::{
@@ -22,7 +23,11 @@ use super::pending::Pending;
 use super::resize::{self, Columns};
 use super::{Heard, recall};
 use crate::console::Prompt;
+use crate::printer;
 use crate::printer::text::{escape, is_hidden};
+
+/// Not dimmed, as the output's asides are: terminals differ in what they make of that.
+const GREY: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::BrightBlack)));
 
 /// The program's side of the line editor, on the editor's thread.
 #[derive(Debug)]
@@ -33,17 +38,24 @@ pub(super) struct Hooks {
     /// Each connection's id and URI.
     pub(super) ids: Vec<(String, String)>,
     pub(super) prompt: Prompt,
+    /// Behind the line stands what may follow, in grey: without colours it would look typed.
+    has_hints: bool,
     /// The width of the window when the line was drawn last.
     pub(super) columns: Cell<Option<usize>>,
 }
 
 impl Hooks {
-    pub(super) const fn new(pending: Arc<Pending>, heard: UnboundedSender<Heard>) -> Self {
+    pub(super) const fn new(
+        pending: Arc<Pending>,
+        heard: UnboundedSender<Heard>,
+        has_hints: bool,
+    ) -> Self {
         Self {
             pending,
             heard,
             ids: Vec::new(),
             prompt: Prompt::Borrowed(""),
+            has_hints,
             columns: Cell::new(None),
         }
     }
@@ -87,9 +99,13 @@ impl Highlighter for Hooks {
         Cow::Owned(shown)
     }
 
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Owned(format!("{GREY}{hint}{GREY:#}"))
+    }
+
     /// Called before the line changes on the screen; true if all of it is to be drawn.
     fn highlight_char(&self, line: &str, at: usize, _: CmdKind) -> bool {
-        let now = resize::columns();
+        let now = printer::columns();
         let before = self.columns.replace(now);
         let (Some(before), Some(now)) = (before, now) else {
             return false;
@@ -98,7 +114,12 @@ impl Highlighter for Hooks {
             return false;
         }
         let columns = Columns { before, now };
-        let written = resize::before_drawing(&self.prompt, line, at, columns);
+        let hint = self
+            .has_hints
+            .then(|| complete::rest_of_usage(line))
+            .flatten();
+        let shown = format!("{line}{}", hint.unwrap_or_default());
+        let written = resize::before_drawing(&self.prompt, &shown, at, columns);
         // The editor meets the same fault and tells of it.
         let _ = io::stdout()
             .write_all(written.as_bytes())
@@ -133,8 +154,34 @@ impl Completer for Hooks {
     }
 }
 
+/// What may follow the line, in the words of the command's usage; it cannot be taken over.
+#[derive(Debug)]
+pub(super) struct UsageHint(String);
+
+impl Hint for UsageHint {
+    fn display(&self) -> &str {
+        &self.0
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
+}
+
 impl Hinter for Hooks {
-    type Hint = String;
+    type Hint = UsageHint;
+
+    fn hint(&self, line: &str, at: usize, _: &Context<'_>) -> Option<UsageHint> {
+        let is_wanted = self.has_hints && at == line.len();
+        let rest = is_wanted.then(|| complete::rest_of_usage(line)).flatten();
+        // A second row for it would be more than a hint.
+        let width = |text: &str| text.chars().count();
+        let fits = |rest: &String| {
+            let columns = printer::columns().unwrap_or_default();
+            width(&self.prompt) + width(line) + width(rest) < columns
+        };
+        rest.filter(fits).map(UsageHint)
+    }
 }
 
 impl Validator for Hooks {}
@@ -194,7 +241,7 @@ mod tests {
     #[test]
     fn draws_what_waits_above_the_prompt_once() {
         let (heard, mut inputs) = mpsc::unbounded_channel();
-        let hooks = Hooks::new(Arc::default(), heard);
+        let hooks = Hooks::new(Arc::default(), heard, false);
         hooks.pending.add("0 << text 2 hi");
         assert_eq!(hooks.highlight_prompt("> ", true), "0 << text 2 hi\n> ");
         assert_eq!(hooks.highlight_prompt("> ", true), "> ");
@@ -207,7 +254,7 @@ mod tests {
     #[test]
     fn draws_no_character_that_acts_on_the_terminal() {
         let (heard, _inputs) = mpsc::unbounded_channel();
-        let hooks = Hooks::new(Arc::default(), heard);
+        let hooks = Hooks::new(Arc::default(), heard, false);
         let shown = hooks.highlight("a\u{1b}[2J\u{9b}\u{202e}\nb\tc", 0);
         assert_eq!(shown.replace('\u{fffd}', ""), "a[2J\nb\tc");
         assert_eq!(hooks.highlight("日本 e\u{301}", 0), "日本 e\u{301}");

@@ -25,6 +25,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::console::Prompt;
 use crate::input::Input;
+use crate::printer;
 use helper::{Hooks, Interrupted, Suspended};
 pub(crate) use pending::Pending;
 
@@ -58,14 +59,17 @@ pub(crate) struct Editor {
 }
 
 impl Editor {
-    /// Starts the editor; it reads nothing until it is asked to.
+    /// Starts the editor; it reads nothing until it is asked to. With hints it shows how a line may go on.
     ///
     /// # Errors
     ///
     /// When the terminal is none, or no thread can be started.
-    pub(crate) fn start(pending: Arc<Pending>) -> io::Result<(Self, UnboundedReceiver<Heard>)> {
+    pub(crate) fn start(
+        pending: Arc<Pending>,
+        has_hints: bool,
+    ) -> io::Result<(Self, UnboundedReceiver<Heard>)> {
         let (heard, receiver) = unbounded_channel();
-        let mut lines = Lines::open(pending, heard.clone()).map_err(io::Error::other)?;
+        let mut lines = Lines::open(pending, heard.clone(), has_hints).map_err(io::Error::other)?;
         let printer = lines
             .editor
             .create_external_printer()
@@ -114,7 +118,11 @@ struct Lines {
 }
 
 impl Lines {
-    fn open(pending: Arc<Pending>, heard: UnboundedSender<Heard>) -> rustyline::Result<Self> {
+    fn open(
+        pending: Arc<Pending>,
+        heard: UnboundedSender<Heard>,
+        has_hints: bool,
+    ) -> rustyline::Result<Self> {
         let config = Builder::new()
             // The hook that draws what waits is that for colours: it is needed without them too.
             .color_mode(ColorMode::Forced)
@@ -128,7 +136,7 @@ impl Lines {
             KeyEvent::ctrl('Z'),
             EventHandler::Conditional(Box::new(Suspended(heard.clone()))),
         );
-        editor.set_helper(Some(Hooks::new(pending, heard)));
+        editor.set_helper(Some(Hooks::new(pending, heard, has_hints)));
         let interrupted = Interrupted::default();
         editor.bind_sequence(
             KeyEvent::ctrl('C'),
@@ -153,7 +161,7 @@ impl Lines {
             if let Some(hooks) = self.editor.helper_mut() {
                 hooks.ids = wish.ids;
                 hooks.prompt = wish.prompt.clone();
-                hooks.columns.set(resize::columns());
+                hooks.columns.set(printer::columns());
             }
             if heard.send(Heard::Inputs(self.read(&wish.prompt))).is_err() {
                 return;
@@ -185,7 +193,10 @@ impl Lines {
 
     /// The lines in what was entered: a paste may have several, and each is a command.
     fn entered(&mut self, text: &str) -> Vec<Input> {
+        let is_pasted = text.contains('\n');
         text.split('\n')
+            // Between and behind pasted lines there may be nothing.
+            .filter(|line| !(is_pasted && line.trim().is_empty()))
             .map(|line| {
                 self.count += 1;
                 self.remember(line);

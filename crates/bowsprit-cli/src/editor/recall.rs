@@ -25,6 +25,23 @@ const SECRETS: [&str; 8] = [
     "session",
 ];
 
+/// Members of JSON that are known to hold it: of a message, other words say nothing.
+const SECRET_MEMBERS: [&str; 9] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "authorization",
+    "api_key",
+    "api-key",
+    "apikey",
+    "credential",
+];
+
+/// Words before what nobody else may know, as in a header, and how long that is at least.
+const SCHEMES: [&str; 2] = ["bearer ", "basic "];
+const MIN_CREDENTIAL: usize = 8;
+
 /// The history file in the user's state directory, if the environment names one.
 pub(super) fn default_file() -> Option<PathBuf> {
     let named = |name: &str| {
@@ -48,7 +65,7 @@ pub(super) fn make_directory(file: &Path) -> io::Result<()> {
     builder.recursive(true).create(directory)
 }
 
-/// Whether the line may be kept: not one with a secret in a URI or an option.
+/// Whether the line may be kept: not one with a secret in a URI, an option, a variable or a message.
 pub(super) fn is_kept(line: &str) -> bool {
     !line.trim().is_empty() && line.len() <= MAX_LINE && !has_secret(line)
 }
@@ -59,8 +76,62 @@ fn has_secret(line: &str) -> bool {
     // Any other command takes text, in which a hyphen is just that.
     let command = line.split_whitespace().next().unwrap_or_default();
     let takes_options =
-        matches!(command, "connect" | "open") || !words::names().any(|name| name == command);
-    behind.any(uri_has_secret) || takes_options && options::carries_secret(line)
+        words::takes_options(command) || !words::names().any(|name| name == command);
+    behind.any(uri_has_secret)
+        || takes_options && options::carries_secret(line)
+        || command == "let" && names_secret(line)
+        || command == "set" && sets_secret(line)
+        || !takes_options && text_has_secret(&line.to_ascii_lowercase())
+}
+
+/// Whether an option is set that carries a secret.
+fn sets_secret(line: &str) -> bool {
+    let rest = line
+        .trim_start()
+        .split_once(' ')
+        .map_or("", |(_, rest)| rest);
+    let (name, value) = rest.trim_start().split_once(' ').unwrap_or((rest, ""));
+    let option = format!("--{name}");
+    let is_option = options::names().iter().any(|(known, _)| *known == option);
+    is_option && options::carries_secret(&format!("{option} '{value}'"))
+}
+
+/// Whether the first word behind the command is a name for what nobody else may know.
+fn names_secret(line: &str) -> bool {
+    let rest = line
+        .trim_start()
+        .split_once(' ')
+        .map_or("", |(_, rest)| rest);
+    let name = rest
+        .trim_start()
+        .split([' ', '='])
+        .next()
+        .unwrap_or_default();
+    let name = name.to_ascii_lowercase();
+    SECRETS.iter().any(|secret| name.contains(secret))
+}
+
+/// Whether a message logs in: by a member of JSON, or with the words of a header.
+fn text_has_secret(text: &str) -> bool {
+    let mut quoted = text
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .zip(text.split('"').skip(2).step_by(2));
+    let has_member = quoted.any(|(name, behind)| {
+        behind.trim_start().starts_with(':')
+            && SECRET_MEMBERS.iter().any(|secret| name.contains(secret))
+    });
+    let has_header = SCHEMES.iter().any(|scheme| {
+        text.match_indices(scheme).any(|(at, _)| {
+            let credential = text.get(at + scheme.len()..).unwrap_or_default();
+            let end = credential.find([' ', '"', '\'']);
+            // Where it is to be found says nothing.
+            let is_reference = credential.starts_with('@') || credential.starts_with("env:");
+            !is_reference && end.unwrap_or(credential.len()) >= MIN_CREDENTIAL
+        })
+    });
+    has_member || has_header
 }
 
 /// Whether there is a secret in a URI, of which this is what stands behind its scheme.
@@ -79,10 +150,9 @@ fn uri_has_secret(rest: &str) -> bool {
 pub(super) fn uris(lines: &[String]) -> Vec<&str> {
     let mut uris = Vec::new();
     for line in lines {
-        let uri = match line.strip_prefix("connect ") {
-            // Behind options it is the last word.
-            Some(rest) if rest.trim_start().starts_with('-') => rest.split_whitespace().last(),
-            rest => rest,
+        let uri = match line.split_once(' ') {
+            Some((command, rest)) if words::takes_uri(command) => rest.split_whitespace().last(),
+            _ => None,
         };
         if let Some(uri) = uri.filter(|uri| !uris.contains(uri)) {
             uris.push(uri);
@@ -109,6 +179,14 @@ mod tests {
             "conect --bearer abc wss://b/",
             "open 3 --bearer abc wss://b/",
             "/connect --bearer abc wss://b/",
+            "send 0 {\"type\": \"login\", \"accessToken\" : \"abc\"}",
+            "send 0 {\"type\":\"connection_init\",\"payload\":{\"Authorization\":\"x\"}}",
+            "send 0 AUTH Bearer eyJhbGciOiJIUzI1NiJ9",
+            "send 0 {\"a\": \"Basic dXNlcjpwYXNz\"}",
+            "let api_key = 17",
+            "let PASSWORD=x",
+            "set header Authorization: x",
+            "set bearer abc",
         ] {
             assert!(!is_kept(line), "{line}");
         }
@@ -120,6 +198,12 @@ mod tests {
             "send 0 token=1",
             "send 0 --bearer abc",
             "close 0 4000 -u bye",
+            "send 0 {\"key\": 1, \"text\": \"a token\"}",
+            "send 0 a basic test",
+            "let user = me",
+            "set bearer env:TOKEN",
+            "set open-timeout 3s",
+            "set view hex",
             "connect --bearer env:TOKEN --insecure wss://b/",
         ] {
             assert!(is_kept(line), "{line}");

@@ -26,17 +26,6 @@ pub(super) struct Columns {
     pub(super) now: usize,
 }
 
-/// How many characters fit a row, where that can be told.
-pub(super) fn columns() -> Option<usize> {
-    #[cfg(unix)]
-    {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        (size.ws_col > 0).then_some(size.ws_col.into())
-    }
-    #[cfg(not(unix))]
-    None
-}
-
 /// The row behind the text, which begins at the left edge of row 0 and wraps as terminals do.
 fn row(text: &str, columns: usize) -> usize {
     let mode = GraphemeClusterMode::from_env();

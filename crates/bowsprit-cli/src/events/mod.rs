@@ -314,6 +314,14 @@ impl What {
         Self::Close(Box::new(Ended::new(closed, status)))
     }
 
+    /// Whether it is of the traffic on an open connection, of which there may be any amount.
+    pub(crate) const fn is_traffic(&self) -> bool {
+        matches!(
+            self,
+            Self::Message { .. } | Self::Ping { .. } | Self::Pong { .. }
+        )
+    }
+
     /// A further try.
     pub(crate) fn retried(retried: &Retried) -> Self {
         Self::Retry {

@@ -63,6 +63,26 @@ pub(crate) fn from_words(words: Vec<std::ffi::OsString>) -> Result<Options, Stri
     Ok(line.options)
 }
 
+/// One option by its long name, with a value that needs no quotes; `None` if there is no such option.
+pub(crate) fn setting(name: &str, value: &str) -> Option<Result<Options, String>> {
+    let command = definition();
+    let mut arguments = command.get_arguments();
+    let argument = arguments.find(|argument| argument.get_long() == Some(name))?;
+    let count = argument.get_num_args();
+    let word = match value {
+        "" if count.is_some_and(|count| count.min_values() > 0) => {
+            return Some(Err(format!("Usage: set {name} <value>")));
+        }
+        "" => format!("--{name}"),
+        value => format!("--{name}={value}"),
+    };
+    let line = Line::try_parse_from([word]);
+    Some(
+        line.map(|line| line.options)
+            .map_err(|error| sentence(&error)),
+    )
+}
+
 /// What is wrong, in one line.
 fn sentence(error: &clap::Error) -> String {
     let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
@@ -156,6 +176,23 @@ pub(crate) fn names() -> Vec<(String, String)> {
         ))
     });
     named.collect()
+}
+
+/// Whether what follows the option is the name of a file.
+pub(crate) fn takes_file(word: &str) -> bool {
+    let Some((name, None)) = option(word) else {
+        return false;
+    };
+    let command = definition();
+    let mut arguments = command.get_arguments();
+    arguments.any(|argument| {
+        let is_meant = match name {
+            Name::Long(name) => argument.get_long() == Some(name),
+            Name::Short(name) => argument.get_short() == Some(name),
+        };
+        let value = argument.get_value_names().and_then(|names| names.first());
+        is_meant && value.is_some_and(|value| value == "FILE")
+    })
 }
 
 /// Whether the words of a line carry the secret of an option, and not just say where it is.
@@ -296,6 +333,21 @@ mod tests {
             assert!(line.is_some_and(|line| line.len() > 30), "{option}");
         }
         assert!(lines.iter().all(|line| line.len() <= 110), "{lines:#?}");
+    }
+
+    #[test]
+    fn reads_one_option_by_its_name() {
+        let (options, _, _) = parse("--header 'X-A: b c' ws://h").expect("options");
+        assert_eq!(setting("header", "X-A: b c"), Some(Ok(options)));
+        let (options, _, _) = parse("--insecure wss://h").expect("options");
+        assert_eq!(setting("insecure", ""), Some(Ok(options)));
+        assert_eq!(setting("nothing", "x"), None);
+        for (name, value, answer) in [
+            ("header", "", "Usage: set header <value>"),
+            ("insecure", "on", "Option --insecure takes no value"),
+        ] {
+            assert_eq!(setting(name, value), Some(Err(answer.to_owned())));
+        }
     }
 
     #[test]

@@ -14,10 +14,12 @@ mod times;
 mod tls;
 pub(crate) mod units;
 
-pub(crate) use display::{DisplayOptions, Timestamps};
+pub(crate) use display::{Bound, Color, DisplayOptions, Timestamps, View};
 pub(crate) use limits::Keep;
 use limits::LimitOptions;
-pub(crate) use line::{carries_secret, from_words, help, is_secret, line_definition, names, parse};
+pub(crate) use line::{
+    carries_secret, from_words, help, is_secret, line_definition, names, parse, setting, takes_file,
+};
 pub(crate) use plan::Plan;
 use request::RequestOptions;
 use route::RouteOptions;

@@ -1,22 +1,31 @@
 //! The event lines: what happened on a connection, its id first.
 
-use bowsprit::CloseCode;
+use bowsprit::{CloseCode, Message};
 
-use super::hex;
+use super::palette::{Palette, Role};
 use super::text::{escape, excerpt};
+use super::view::{Form, TEXT_EXCERPT};
 use crate::connection::seconds;
-use crate::events::{Direction, Ended, Event, Failed, Opened, Party, Payload, What};
-
-/// How many characters of a text message an event line shows; `show` has them all.
-const TEXT_EXCERPT: usize = 60;
-
-/// How many bytes of a binary message an event line shows.
-const BINARY_EXCERPT: usize = 20;
+use crate::events::{Direction, Ended, Event, Failed, Opcode, Opened, Party, Payload, What};
+use crate::options::View;
 
 /// The line for people; `None` where an event is for programs only.
 pub(crate) fn line(event: &Event) -> Option<String> {
-    let text = text(&event.what)?;
+    let head = head(event, Palette::PLAIN)?;
+    Some(match message(event) {
+        None => head,
+        Some(message) => {
+            let form = Form::of(message, View::Auto, false);
+            format!("{head} {}", form.excerpt())
+        }
+    })
+}
+
+/// That line in colours, and of a message only what stands before it.
+pub(super) fn head(event: &Event, palette: Palette) -> Option<String> {
+    let text = said(&event.what, palette)?;
     let id = event.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+    let id = palette.paint(Role::Id, &id);
     Some(match &event.name {
         Some(name) => format!("{id} ({name}) {text}"),
         None => format!("{id} {text}"),
@@ -25,15 +34,25 @@ pub(crate) fn line(event: &Event) -> Option<String> {
 
 /// What the line says of the connection.
 pub(crate) fn text(what: &What) -> Option<String> {
+    said(what, Palette::PLAIN)
+}
+
+fn said(what: &What, palette: Palette) -> Option<String> {
     Some(match what {
-        What::Open(opened) => open(opened),
-        What::Fail(failed) => fail(failed),
+        What::Open(opened) => open(opened, palette),
+        What::Fail(failed) => fail(failed, palette),
         What::Message {
             direction: Direction::Received,
+            opcode,
             size,
-            payload,
             ..
-        } => message(*size, payload),
+        } => {
+            let kind = match opcode {
+                Opcode::Text => "text",
+                Opcode::Binary => "binary",
+            };
+            format!("{} {kind} {size}", palette.paint(Role::Received, "<<"))
+        }
         What::Pong {
             direction: Direction::Received,
             payload,
@@ -41,17 +60,29 @@ pub(crate) fn text(what: &What) -> Option<String> {
             ..
         } => pong(payload, *round_trip),
         What::Log { text } => format!("log {text}"),
-        What::Close(ended) => close(ended),
+        What::Close(ended) => close(ended, palette),
         What::Retry {
             number,
             seconds: delay,
             error,
-        } => retry(*number, *delay, error.as_deref()),
+        } => retry(*number, *delay, error.as_deref(), palette),
         _ => return None,
     })
 }
 
-fn open(opened: &Opened) -> String {
+/// The message that an event line shows.
+pub(super) const fn message(event: &Event) -> Option<&Message> {
+    match &event.what {
+        What::Message {
+            direction: Direction::Received,
+            payload,
+            ..
+        } => Some(payload.message()),
+        _ => None,
+    }
+}
+
+fn open(opened: &Opened, palette: Palette) -> String {
     let mut headers = opened.headers.iter();
     let server = headers.find(|(name, _)| name.eq_ignore_ascii_case("server"));
     let server = match server.map(|(_, value)| value.as_str()) {
@@ -60,22 +91,16 @@ fn open(opened: &Opened) -> String {
     };
     let is_unverified = opened.tls.as_ref().is_some_and(|tls| !tls.verified);
     let warning = if is_unverified { " NOT VERIFIED" } else { "" };
-    format!("open 101{server} ({}){warning}", seconds(opened.seconds))
+    format!(
+        "{} 101{server} ({}){}",
+        palette.paint(Role::Good, "open"),
+        seconds(opened.seconds),
+        palette.paint(Role::Doubtful, warning)
+    )
 }
 
-fn fail(failed: &Failed) -> String {
-    format!("failed {}", escape(&failed.error))
-}
-
-fn message(size: usize, payload: &Payload) -> String {
-    match payload.message() {
-        bowsprit::Message::Text(text) => {
-            format!("<< text {size} {}", excerpt(text, TEXT_EXCERPT))
-        }
-        bowsprit::Message::Binary(data) => {
-            format!("<< binary {size} {}", hex::excerpt(data, BINARY_EXCERPT))
-        }
-    }
+fn fail(failed: &Failed, palette: Palette) -> String {
+    format!("{} {}", palette.paint(Role::Bad, "failed"), escape(&failed.error))
 }
 
 fn pong(payload: &Payload, round_trip: Option<f64>) -> String {
@@ -91,17 +116,18 @@ fn pong(payload: &Payload, round_trip: Option<f64>) -> String {
     format!("pong{time}{payload}")
 }
 
-fn retry(number: u32, delay: f64, error: Option<&str>) -> String {
+fn retry(number: u32, delay: f64, error: Option<&str>, palette: Palette) -> String {
     let delay = if delay < 1.0 {
         seconds(delay)
     } else {
         format!("{delay:.1} s")
     };
     let why = error.map_or_else(String::new, |error| format!(" ({})", escape(error)));
-    format!("retry {number} in {delay}{why}")
+    let word = palette.paint(Role::Doubtful, "retry");
+    format!("{word} {number} in {delay}{why}")
 }
 
-fn close(ended: &Ended) -> String {
+fn close(ended: &Ended, palette: Palette) -> String {
     let code = CloseCode(ended.code);
     let reason = match ended.reason.as_str() {
         "" => String::new(),
@@ -113,5 +139,9 @@ fn close(ended: &Ended) -> String {
         (None, Some(Party::Remote)) => " by peer".to_owned(),
         (None, None) => String::new(),
     };
-    format!("closed {code}{reason}{how}")
+    let word = match (&ended.cause, ended.exit_status) {
+        (None, None) => "closed".into(),
+        _ => palette.paint(Role::Bad, "closed"),
+    };
+    format!("{word} {code}{reason}{how}")
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::palette::{Palette, Role};
+
 /// Two upper-case digits and a blank for each byte, the last one too.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     bytes.iter().fold(
@@ -22,6 +24,24 @@ pub(crate) fn excerpt(bytes: &[u8], limit: usize) -> String {
         digits.push('…');
     }
     digits
+}
+
+/// How many bytes a row of a dump has.
+pub(crate) const ROW: usize = 16;
+
+/// One row of a dump: where it begins, its bytes in two halves, and what of them is printable ASCII.
+pub(crate) fn row(offset: usize, bytes: &[u8], palette: Palette) -> String {
+    let (left, right) = bytes.split_at_checked(ROW / 2).unwrap_or((bytes, &[]));
+    let digits = format!("{:<24} {:<24}", encode(left), encode(right));
+    let ascii: String = bytes
+        .iter()
+        .map(|byte| match byte {
+            b' '..=b'~' => char::from(*byte),
+            _ => '.',
+        })
+        .collect();
+    let offset = format!("{offset:06x}");
+    format!("{}  {digits}|{ascii}|", palette.paint(Role::Aside, &offset))
 }
 
 /// The bytes that pairs of digits stand for, blanks between them or not.
@@ -58,6 +78,18 @@ mod tests {
         assert_eq!(encode(&[]), "");
         assert_eq!(excerpt(&[1, 2, 3], 2), "01 02…");
         assert_eq!(excerpt(&[1, 2], 2), "01 02");
+    }
+
+    #[test]
+    fn prints_rows_of_sixteen_with_what_they_say() {
+        assert_eq!(
+            row(16, b"GET / HTTP/1.1\r\n", Palette::PLAIN),
+            "000010  47 45 54 20 2F 20 48 54  54 50 2F 31 2E 31 0D 0A |GET / HTTP/1.1..|"
+        );
+        assert_eq!(
+            row(0, &[0x1b, b'[', 0xff], Palette::PLAIN),
+            format!("000000  1B 5B FF {}|.[.|", " ".repeat(40))
+        );
     }
 
     #[test]

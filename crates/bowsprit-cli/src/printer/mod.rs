@@ -4,9 +4,18 @@ use std::io::{self, Write};
 
 use crate::events::Event;
 
+mod display;
 pub(crate) mod events;
+mod flood;
 pub(crate) mod hex;
+mod json;
+pub(crate) mod palette;
+mod sheet;
 pub(crate) mod text;
+mod view;
+
+pub(crate) use display::{Display, Setting};
+pub(crate) use sheet::wrap;
 
 /// Where the session's lines go. A line has been escaped where it holds foreign text.
 pub(crate) trait Output {
@@ -21,6 +30,11 @@ pub(crate) trait Output {
     /// Whether programs read it: then objects are told as events, and not in lines for people.
     fn is_for_programs(&self) -> bool {
         false
+    }
+
+    /// Adds bytes as they are, and the end of a line. For a terminal they were escaped.
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.line(&String::from_utf8_lossy(bytes));
     }
 
     /// Adds what happened on a connection.
@@ -76,7 +90,7 @@ impl<W: Write> Printer<W> {
 
     /// The session ends by itself; a reader that has gone wants no more, any other fault loses output.
     fn close(&mut self, error: &io::Error) {
-        if !self.is_closed && error.kind() != io::ErrorKind::BrokenPipe {
+        if !self.is_closed && !is_gone(error) {
             self.has_failed = true;
             warn(&format!("cannot write the output: {}", text::fault(error)));
         }
@@ -96,13 +110,37 @@ impl<W: Write> Printer<W> {
 
 impl<W: Write> Output for Printer<W> {
     fn line(&mut self, line: &str) {
-        self.raw(line);
-        self.raw("\n");
+        self.bytes(line.as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        self.pending.push(b'\n');
         // Large blocks of `show` need not lie in memory twice.
         if self.pending.len() >= 1 << 16 {
             self.flush();
         }
     }
+}
+
+/// Whether the reader has gone: of a pipe, or of a terminal that was closed.
+fn is_gone(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::IO) {
+        return io::IsTerminal::is_terminal(&io::stdout());
+    }
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// How many characters fit a row of the terminal, where that can be told.
+pub(crate) fn columns() -> Option<usize> {
+    #[cfg(unix)]
+    {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        (size.ws_col > 0).then_some(size.ws_col.into())
+    }
+    #[cfg(not(unix))]
+    None
 }
 
 /// One line to standard error, for what must be said before or beside the session.
@@ -114,4 +152,21 @@ pub(crate) fn warn(line: &str) {
 pub(crate) fn warn_at(stamp: &str, line: &str) {
     // Without a standard error there is nobody to tell.
     let _ = writeln!(io::stderr(), "{stamp}bowsprit: {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Output;
+
+    /// Lines that were printed.
+    #[derive(Debug, Default)]
+    pub(super) struct Printed {
+        pub(super) lines: Vec<String>,
+    }
+
+    impl Output for Printed {
+        fn line(&mut self, line: &str) {
+            self.lines.push(line.to_owned());
+        }
+    }
 }

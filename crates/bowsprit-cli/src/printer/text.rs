@@ -4,17 +4,20 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 
+use unicode_width::UnicodeWidthChar as _;
+
 /// The text with every character that could act on a terminal, or hide in it, written out.
 ///
 /// Line feed, carriage return and tab become `\n`, `\r` and `\t`; a backslash becomes `\\`, so
-/// that what is printed can be told from what was sent; all else becomes `\u{..}`.
+/// that what is printed can be told from what was sent; all else becomes `\u{..}`. So does a mark over
+/// or under a letter that has [`MAX_MARKS`] already: a stack of them would cover the lines around it.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| c == '\\' || is_hidden(c)) {
+    if !marks(text).any(|(c, marks)| c == '\\' || is_hidden(c) || marks > MAX_MARKS) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        push_escaped(&mut escaped, c);
+    for (c, marks) in marks(text) {
+        push_escaped(&mut escaped, c, marks);
     }
     Cow::Owned(escaped)
 }
@@ -22,14 +25,14 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
 /// The text with what could act on a terminal written out, and nothing else: for text that was escaped
 /// before in a way of its own.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) {
+    if !marks(text).any(|(c, marks)| is_hidden(c) || marks > MAX_MARKS) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
+    for (c, marks) in marks(text) {
         match c {
             '\\' => shown.push(c),
-            c => push_escaped(&mut shown, c),
+            c => push_escaped(&mut shown, c, marks),
         }
     }
     Cow::Owned(shown)
@@ -75,13 +78,25 @@ pub(crate) const fn is_hidden(c: char) -> bool {
     )
 }
 
-fn push_escaped(escaped: &mut String, c: char) {
+/// How many marks a letter may bear: no writing needs more.
+pub(crate) const MAX_MARKS: usize = 6;
+
+/// Each character, and how many without a width of their own stand in a row up to it.
+pub(crate) fn marks(text: &str) -> impl Iterator<Item = (char, usize)> {
+    text.chars().scan(0, |marks, c| {
+        let is_mark = !c.is_ascii() && c.width() == Some(0);
+        *marks = if is_mark { *marks + 1 } else { 0 };
+        Some((c, *marks))
+    })
+}
+
+fn push_escaped(escaped: &mut String, c: char, marks: usize) {
     match c {
         '\n' => escaped.push_str("\\n"),
         '\r' => escaped.push_str("\\r"),
         '\t' => escaped.push_str("\\t"),
         '\\' => escaped.push_str("\\\\"),
-        c if is_hidden(c) => {
+        c if is_hidden(c) || marks > MAX_MARKS => {
             // Writing to a string cannot fail.
             let _ = write!(escaped, "\\u{{{:x}}}", u32::from(c));
         }
@@ -117,6 +132,17 @@ mod tests {
     fn leaves_no_control_character_in_any_text() {
         let all: String = ('\0'..=char::MAX).collect();
         assert!(!escape(&all).chars().any(|c| c.is_control() || is_hidden(c)));
+    }
+
+    #[test]
+    fn stacks_no_more_marks_than_writing_needs() {
+        let zalgo = format!("a{}b\u{301}", "\u{316}".repeat(MAX_MARKS + 2));
+        let shown = format!(
+            "a{}\\u{{316}}\\u{{316}}b\u{301}",
+            "\u{316}".repeat(MAX_MARKS)
+        );
+        assert_eq!(escape(&zalgo), shown);
+        assert_eq!(harmless(&zalgo), shown);
     }
 
     #[test]

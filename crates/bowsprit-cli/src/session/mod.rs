@@ -13,9 +13,10 @@ use crate::events::{Direction, Event, What};
 use crate::input::Input;
 use crate::log::Entry;
 use crate::network::{Change, Report};
-use crate::options::{Options, Plan};
-use crate::printer::Output;
+use crate::options::{DisplayOptions, Options, Plan};
+use crate::printer::palette::Role;
 use crate::printer::text::escape;
+use crate::printer::{Display, Output};
 use crate::serve::EchoServer;
 use crate::setup::Profiles;
 use crate::status::Status;
@@ -29,6 +30,7 @@ mod names;
 mod perform;
 mod quit;
 mod send;
+mod view;
 mod wait;
 
 use crowd::Crowds;
@@ -37,6 +39,7 @@ use lines::Block;
 use messages::Room;
 use perform::Refused;
 use quit::Quit;
+use view::Watch;
 use wait::{Target, Wait};
 
 /// Of more connections than these, some lines tell for all what is told for each otherwise.
@@ -81,6 +84,9 @@ pub(crate) struct Session {
     jobs: Jobs,
     kept: Room,
     server: Option<EchoServer>,
+    display: Display,
+    /// By id: of which connections not all is shown.
+    watches: HashMap<u32, Watch>,
     /// The number of the last ping.
     pings: u64,
     wait: Option<Wait>,
@@ -117,6 +123,8 @@ impl Session {
             jobs: Jobs::default(),
             kept: Room::default(),
             server: None,
+            display: Display::new(&DisplayOptions::default(), false),
+            watches: HashMap::new(),
             pings: 0,
             wait: None,
             quit: None,
@@ -170,7 +178,11 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let wait = self.wait.as_ref().and_then(Wait::deadline);
         let quit = self.quit.as_ref().and_then(Quit::deadline);
-        let others = [self.job_deadline(), self.crowd_deadline()];
+        let others = [
+            self.job_deadline(),
+            self.crowd_deadline(),
+            self.display.deadline(),
+        ];
         let others = others.into_iter().flatten();
         wait.into_iter().chain(quit).chain(others).min()
     }
@@ -183,6 +195,7 @@ impl Session {
         }
         self.run_jobs(now, out);
         self.tell_crowds(now, out);
+        self.display.handle_timeout(now, out);
         self.check_quit(out);
     }
 
@@ -241,6 +254,7 @@ impl Session {
             Command::Stop => self.stop(),
             Command::Wait { ids, goal, limit } => self.wait(&ids, goal, limit, out),
             Command::Connections(command) => self.perform_connections(command, out),
+            Command::View(command) => self.perform_view(command, out),
         };
         if let Err(answer) = done {
             self.refuse(&answer, out);
@@ -251,7 +265,8 @@ impl Session {
     /// Answers a line that was not carried out.
     fn refuse(&mut self, answer: &str, out: &mut dyn Output) {
         self.note(Status::Refused);
-        out.refusal(&format!("> {answer}"));
+        let line = format!("> {answer}");
+        out.refusal(&self.display.palette().paint(Role::Bad, &line));
     }
 
     fn refuse_all(&mut self, answers: &[String], out: &mut dyn Output) {
@@ -386,12 +401,12 @@ impl Session {
         if is_told_of_many {
             out.event_of_many(&event);
         } else {
-            out.event(&event);
+            self.print(&event, out);
         }
     }
 
     /// A line of the library's log, with this program's id where the connection is its own.
-    fn print_log(&self, entry: &Entry, out: &mut dyn Output) {
+    fn print_log(&mut self, entry: &Entry, out: &mut dyn Output) {
         if entry.dropped > 0 {
             out.line(&format!("> {} lines of the log dropped", entry.dropped));
         }
@@ -402,7 +417,8 @@ impl Session {
             Some(id) => format!("{} id={}", entry.text, escape(id)),
             None => entry.text.clone(),
         };
-        out.event(&Event::now(own, None, What::Log { text }));
+        let event = Event::now(own, None, What::Log { text });
+        self.display.event(&event, 0, out);
     }
 
     /// Ends the wait if what it waits for has happened, or never will; on this connection, if it is given.

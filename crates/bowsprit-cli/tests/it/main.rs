@@ -7,6 +7,7 @@ mod closing;
 mod connecting;
 mod contradictions;
 mod crowds;
+mod display;
 mod exit_status;
 mod history;
 mod jobs;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ids::is_integer;
-use super::{Command, DEFAULT_PORT, Goal, Ids, Listed, STATES, Shown, connections, sending, words};
+use super::{Command, DEFAULT_PORT, Goal, Ids, Listed, STATES, Shown, connections, sending, view, words};
 use crate::options::{self, Several};
 use crate::printer::text;
 
@@ -39,6 +39,9 @@ pub(crate) fn parse(line: &str) -> Result<Option<Command>, String> {
         }
         word if connections::WORDS.contains(&word) => connections::parse(word, rest)?,
         "wait" => wait(rest)?,
+        "watch" | "follow" | "mute" | "filter" | "message" | "set" => {
+            Command::View(view::parse(name, rest)?)
+        }
         "help" => help(rest)?,
         "quit" => alone("quit", rest, Command::Quit)?,
         "quit!" => alone("quit", rest, Command::QuitNow)?,

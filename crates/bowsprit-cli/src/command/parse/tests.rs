@@ -219,7 +219,7 @@ fn refuses_codes_ports_and_words_that_do_not_exist() {
             "wait 0 open nan",
             "Not a number of seconds: nan (expected 0 to 86400)",
         ),
-        ("help me", "Unrecognized Command"),
+        ("help xyzzy", "Unrecognized Command"),
         ("help close now", "Usage: help"),
         (
             "show 3-1",

@@ -4,6 +4,7 @@ use crate::options;
 
 mod basics;
 mod connections;
+mod view;
 
 /// A word that begins a line.
 pub(super) struct Word {
@@ -16,9 +17,10 @@ pub(super) struct Word {
 
 /// The commands by topic, in the order of the help text. Those of the first are listed with all of
 /// their usages, as the original lists its own.
-const TOPICS: [(&str, &[Word]); 2] = [
+const TOPICS: [(&str, &[Word]); 3] = [
     ("Command List", &basics::WORDS),
     ("Connections", &connections::WORDS),
+    ("What is shown", &view::WORDS),
 ];
 
 /// What may stand for an id.
@@ -67,6 +69,24 @@ pub(crate) fn usage(command: &str) -> &'static str {
     let word = words().find(|word| word.name == command);
     let usage = word.and_then(|word| word.usages.first()).unwrap_or(&"help");
     usage.split_once(": ").map_or(usage, |(usage, _)| usage)
+}
+
+/// All ways to use the command, with what the command does behind a colon.
+pub(crate) fn usages(command: &str) -> &'static [&'static str] {
+    let word = words().find(|word| word.name == command);
+    word.map_or(&[], |word| word.usages)
+}
+
+/// Whether the command takes the options of a connection.
+pub(crate) fn takes_options(command: &str) -> bool {
+    usages(command)
+        .iter()
+        .any(|usage| usage.contains("<options>"))
+}
+
+/// Whether the command ends in the URI of a server.
+pub(crate) fn takes_uri(command: &str) -> bool {
+    usages(command).iter().any(|usage| usage.contains("uri>"))
 }
 
 /// The commands, each once.
