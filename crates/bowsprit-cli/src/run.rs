@@ -23,6 +23,9 @@ use crate::status::Status;
 /// How many events are taken before the screen is drawn again.
 const EVENTS_PER_TURN: usize = 64;
 
+/// How many lines of a script are carried out before what they print is written.
+const STEPS_PER_FLUSH: u64 = 64;
+
 /// Runs a whole session and returns its exit status.
 ///
 /// # Errors
@@ -53,15 +56,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
         let mut session = Session::new(client, profiles, defaults, sender, manner);
         session.display_as(&args.display, io::stdout().is_terminal());
         let signals = Signals::new().map_err(failed)?;
-        let mut turns = Turns {
-            session,
-            events,
-            signals,
-            console: open_console(mode, &args.display)?,
-            mode,
-            has_ended: false,
-            signaled: None,
-        };
+        let console = open_console(mode, &args.display)?;
+        let mut turns = Turns::new(session, events, signals, console, mode);
         if mode.greets() && uri.is_none() && !args.display.quiet {
             console::GREETING
                 .iter()
@@ -119,7 +115,7 @@ pub(crate) fn warn_of_risks(options: &Options) {
 }
 
 /// What the options of the command line come to, tried as far as that can be done without a server.
-fn ready(options: &Options, uri: Option<&str>) -> Result<Plan, String> {
+pub(crate) fn ready(options: &Options, uri: Option<&str>) -> Result<Plan, String> {
     let plan = Plan::new(options)?;
     if let Some(uri) = uri {
         options.fit(uri)?;
@@ -134,8 +130,8 @@ pub(crate) fn failed(error: io::Error) -> String {
 }
 
 /// The session and everything that it is fed from.
-struct Turns {
-    session: Session,
+pub(crate) struct Turns {
+    pub(crate) session: Session,
     events: UnboundedReceiver<Report>,
     signals: Signals,
     console: Box<dyn Console>,
@@ -144,17 +140,37 @@ struct Turns {
     has_ended: bool,
     /// The exit status that a signal asked for.
     signaled: Option<u8>,
+    /// How many lines of scripts were carried out.
+    steps: u64,
 }
 
 impl Turns {
-    async fn take_all(&mut self) {
+    pub(crate) fn new(
+        session: Session,
+        events: UnboundedReceiver<Report>,
+        signals: Signals,
+        console: Box<dyn Console>,
+        mode: Mode,
+    ) -> Self {
+        Self {
+            session,
+            events,
+            signals,
+            console,
+            mode,
+            has_ended: false,
+            signaled: None,
+            steps: 0,
+        }
+    }
+
+    pub(crate) async fn take_all(&mut self) {
         loop {
             if self.session.is_over() {
                 return self.flush(None);
             }
             if self.take_line() {
-                // What the network has told meanwhile comes before the next line.
-                tokio::task::yield_now().await;
+                self.pass().await;
             } else {
                 self.flush(self.prompt());
                 if self.console.is_closed() {
@@ -169,8 +185,31 @@ impl Turns {
         }
     }
 
+    /// Before the next line comes what the network has told meanwhile, and a signal: a script may
+    /// have lines without end, and wait for nothing.
+    async fn pass(&mut self) {
+        if !self.session.is_stepping() {
+            return tokio::task::yield_now().await;
+        }
+        let signal = tokio::select! {
+            biased;
+            signal = self.signals.recv() => Some(signal),
+            () = tokio::task::yield_now() => None,
+        };
+        if let Some(signal) = signal {
+            self.take_signal(signal);
+        }
+        self.steps += 1;
+        if self.steps.is_multiple_of(STEPS_PER_FLUSH) {
+            self.flush(None);
+            if self.console.is_closed() {
+                self.session.quit(&mut *self.console);
+            }
+        }
+    }
+
     /// Prints what is logged of connections after they have ended.
-    async fn take_last_lines(&mut self) {
+    pub(crate) async fn take_last_lines(&mut self) {
         self.session.settle().await;
         while let Ok(event) = self.events.try_recv() {
             self.session.handle_event(event, &mut *self.console);
@@ -204,6 +243,9 @@ impl Turns {
     fn take_line(&mut self) -> bool {
         if self.is_deaf() {
             return false;
+        }
+        if self.session.advance(&mut *self.console) {
+            return true;
         }
         let Some(input) = self.console.next() else {
             return false;
@@ -265,7 +307,12 @@ impl Turns {
         exit_status
     }
 
-    fn status(&self) -> u8 {
+    /// Whether a signal has ended the session.
+    pub(crate) const fn is_signaled(&self) -> bool {
+        self.signaled.is_some()
+    }
+
+    pub(crate) fn status(&self) -> u8 {
         let failure = match self.mode {
             _ if self.console.has_failed() => Some(Status::Refused),
             Mode::Script => self.session.fault(),

@@ -8,6 +8,7 @@ pub(crate) mod codes;
 pub(crate) mod connections;
 mod ids;
 mod parse;
+pub(crate) mod script;
 mod sending;
 pub(crate) mod view;
 pub(crate) mod words;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     },
     /// Say what is shown, and how.
     View(view::Command),
+    /// Check, wait, or remember something, as scripts do.
+    Script(script::Command),
     /// Print the commands, or all of one of them.
     Help { of: Option<&'static str> },
     /// Close what is open, then leave.

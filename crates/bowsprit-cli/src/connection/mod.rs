@@ -15,10 +15,12 @@ use crate::printer::Output;
 use crate::printer::text::escape;
 
 mod facts;
+mod inbox;
 mod object;
 mod traffic;
 
 pub(crate) use facts::{Size, Span, messages};
+pub(crate) use inbox::{Inbox, Taken};
 pub(crate) use traffic::{Spread, Traffic, Way};
 
 /// One connection: it stays in the list when it has ended.
@@ -40,14 +42,14 @@ pub(crate) struct Connection {
     pub(crate) crowd: Option<u32>,
     /// It was opened with others: what they have in common is told in one line for all.
     pub(crate) is_one_of_many: bool,
-    /// How many received messages `wait` has taken.
-    pub(crate) taken: u64,
+    /// The messages that no `wait` and no `expect` has taken.
+    pub(crate) inbox: Inbox,
     /// A message waits for room in the queue: none may overtake it.
     pub(crate) is_sending: bool,
     /// The pings that no pong has answered yet.
     pub(crate) pings: Vec<Ping>,
-    /// Ends after which it was made again, and that no `wait` has taken.
-    ends: u32,
+    /// The last end after which it was made again, unless a `wait` has taken it.
+    end: Option<Closed>,
 }
 
 /// A ping that was typed.
@@ -100,10 +102,10 @@ impl Connection {
             started: Instant::now(),
             stage: Stage::Connecting,
             info: None,
-            taken: 0,
+            inbox: Inbox::default(),
             is_sending: false,
             pings: Vec::new(),
-            ends: 0,
+            end: None,
         }
     }
 
@@ -116,10 +118,10 @@ impl Connection {
         self.info = None;
         self.traffic = Traffic::default();
         self.history.begin_again();
-        self.taken = self.history.received();
+        self.inbox.discard();
         self.is_one_of_many = false;
         self.pings.clear();
-        self.ends = 0;
+        self.end = None;
     }
 
     /// A message went; it is counted and kept.
@@ -138,17 +140,17 @@ impl Connection {
 
     /// It will be made again.
     pub(crate) fn retry(&mut self, retried: &Retried) {
-        self.ends += u32::from(retried.ended.is_some());
+        if let Some(closed) = &retried.ended {
+            self.end = Some(closed.clone());
+        }
         self.started = retried.at + retried.delay;
         self.stage = Stage::Retrying;
         self.pings.clear();
     }
 
-    /// Whether it has ended and was made again since this was asked last.
-    pub(crate) fn take_end(&mut self) -> bool {
-        let has_ended = self.ends > 0;
-        self.ends = 0;
-        has_ended
+    /// How it ended, if it did and was made again since this was asked last.
+    pub(crate) const fn take_end(&mut self) -> Option<Closed> {
+        self.end.take()
     }
 
     /// The stage in the words of `show`. The peer's close frame may be on its way already.

@@ -110,6 +110,28 @@ pub(crate) enum What {
     },
     /// What is known of a connection: `list` and `show`.
     Connection(Box<Object>),
+    /// A line of a script was carried out.
+    Step {
+        /// The file that it stands in; none where it was typed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        line: u64,
+        /// As it is written, without the values of its variables.
+        text: String,
+        seconds: f64,
+        /// What went wrong, line by line; empty where nothing did.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failure: Vec<String>,
+    },
+    /// A test of a script is over, or the script itself where it has none.
+    Test {
+        name: String,
+        passed: bool,
+        seconds: f64,
+        /// Each line that failed, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failures: Vec<String>,
+    },
     /// A line of the library's log: its channel, a blank, and what it says.
     Log { text: String },
     /// The last event: the program ends with this exit status.

@@ -120,7 +120,7 @@ impl Display {
 
     /// Prints what happened on a connection; `number` is that of its last message.
     pub(crate) fn event(&mut self, event: &Event, number: u64, out: &mut dyn Output) {
-        if self.is_plain() {
+        if self.is_plain() || out.is_for_programs() {
             return out.event(event);
         }
         let Some(head) = events::head(event, self.palette) else {
@@ -181,11 +181,6 @@ impl Display {
             Message::Text(text) => out.bytes(escape(text).as_bytes()),
             Message::Binary(data) => out.bytes(hex::encode(data).trim_end().as_bytes()),
         }
-    }
-
-    /// Prints a line of something that happens now, with its time.
-    pub(crate) fn line(&mut self, line: &str, out: &mut dyn Output) {
-        self.stamped(Timestamp::now(), line, out);
     }
 
     fn stamped(&mut self, time: Timestamp, line: &str, out: &mut dyn Output) {

@@ -38,10 +38,11 @@ enum End {
 impl Session {
     /// What asks for a line.
     pub(crate) fn prompt(&self) -> Prompt {
-        match (self.is_leaving(), &self.block, self.in_use) {
+        let is_open = self.block.is_some() || self.is_collecting();
+        match (self.is_leaving(), is_open, self.in_use) {
             // Who left may still type `quit!`, and is not asked for it.
             (true, ..) => Prompt::Borrowed(""),
-            (_, Some(_), _) => Prompt::Borrowed(MORE),
+            (_, true, _) => Prompt::Borrowed(MORE),
             (.., Some(id)) => Prompt::Owned(format!("{}> ", self.label(id))),
             _ => Prompt::Borrowed(PROMPT),
         }
@@ -53,13 +54,24 @@ impl Session {
     }
 
     pub(super) fn handle_line(&mut self, line: &str, out: &mut dyn Output) {
+        self.scripting.begin_line(line);
         if let Some(block) = self.block.take() {
             return self.go_on(block, line, out);
         }
         let is_comment = line.trim_start().starts_with('#');
-        if self.manner.is_script && is_comment {
+        if self.manner.is_script && is_comment && !self.scripting.is_in_text() {
             return;
         }
+        // What is a message opens no block.
+        let is_command = self.in_use.is_none() && self.left.is_none() && !line.starts_with('>');
+        if (is_command || self.is_collecting()) && self.collect(line, out) {
+            return;
+        }
+        self.carry_out(line, out);
+    }
+
+    /// Carries out one command, or sends the message that the line is.
+    pub(super) fn carry_out(&mut self, line: &str, out: &mut dyn Output) {
         let parsed = self.read(line);
         if self.is_leaving() && parsed != Ok(Some(Command::QuitNow)) {
             return out.line("> Leaving; type quit! to leave at once");
@@ -77,7 +89,7 @@ impl Session {
         if let Some(id) = self.left.take() {
             // It was typed as a message, and must not be taken for a command.
             return match line.strip_prefix('/') {
-                Some(rest) if !rest.starts_with('/') => command::parse(rest),
+                Some(rest) if !rest.starts_with('/') => self.command(rest),
                 _ if line.is_empty() => Ok(None),
                 _ => Err(format!("Not sent: connection {} has ended", self.label(id))),
             };
@@ -89,15 +101,20 @@ impl Session {
                     let rest = rest.strip_prefix(' ').unwrap_or(rest);
                     Ok(Some(message(Id::Last, rest)))
                 }
-                None => command::parse(line),
+                None => self.command(line),
             };
         };
         match line.strip_prefix('/') {
-            Some(rest) if !rest.starts_with('/') => command::parse(rest),
+            Some(rest) if !rest.starts_with('/') => self.command(rest),
             Some(rest) => Ok(Some(message(Id::of(id), rest))),
             None if line.is_empty() => Ok(None),
             None => Ok(Some(message(Id::of(id), line))),
         }
+    }
+
+    /// A command; its variables get their values here.
+    fn command(&mut self, line: &str) -> Result<Option<Command>, String> {
+        self.expanded(line).and_then(|line| command::parse(&line))
     }
 
     /// Plain lines are messages to this connection from now on, or commands again.
@@ -243,7 +260,7 @@ impl Session {
     /// No more lines come: a message without its end is not sent.
     pub(super) fn end_of_lines(&mut self, out: &mut dyn Output) {
         if let Some(block) = self.block.take() {
-            self.note(Status::Refused);
+            self.note(None, Status::Refused);
             out.line(match block.end {
                 End::Quotes => "> Not sent: the message was not ended with \"\"\"",
                 End::Json(_) => "> Not sent: the JSON value was not complete",

@@ -22,6 +22,7 @@ use crate::setup::Profiles;
 use crate::status::Status;
 
 mod crowd;
+mod expect;
 mod jobs;
 mod lines;
 mod list;
@@ -29,7 +30,9 @@ mod messages;
 mod names;
 mod perform;
 mod quit;
+mod script;
 mod send;
+mod steps;
 mod view;
 mod wait;
 
@@ -39,6 +42,8 @@ use lines::Block;
 use messages::Room;
 use perform::Refused;
 use quit::Quit;
+pub(crate) use steps::Course;
+use steps::Scripting;
 use view::Watch;
 use wait::{Target, Wait};
 
@@ -91,8 +96,18 @@ pub(crate) struct Session {
     pings: u64,
     wait: Option<Wait>,
     quit: Option<Quit>,
-    /// What went wrong first.
-    fault: Option<Status>,
+    /// What a script does, and its variables.
+    scripting: Scripting,
+    /// What went wrong, the first first: once on each connection, and once besides.
+    faults: Vec<Fault>,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    /// On this connection.
+    id: Option<u32>,
+    status: Status,
 }
 
 impl Session {
@@ -128,7 +143,8 @@ impl Session {
             pings: 0,
             wait: None,
             quit: None,
-            fault: None,
+            scripting: Scripting::default(),
+            faults: Vec::new(),
         }
     }
 
@@ -136,10 +152,14 @@ impl Session {
     pub(crate) fn handle_input(&mut self, input: Input, out: &mut dyn Output) {
         match input {
             Input::Line(line) => self.handle_line(&line, out),
-            Input::Fault(fault) => self.handle_fault(&fault, out),
+            Input::Fault(fault) => {
+                self.scripting.skip_line();
+                self.handle_fault(&fault, out);
+            }
             Input::Interrupt => self.interrupt(out),
             Input::End => {
                 self.end_of_lines(out);
+                self.end_lines(out);
                 self.quit(out);
             }
         }
@@ -148,11 +168,12 @@ impl Session {
     /// Ctrl-C with nothing typed: gives up a message of several lines or a wait, ends a `quit` that takes too long, or tells how
     /// to leave.
     pub(crate) fn interrupt(&mut self, out: &mut dyn Output) {
+        let is_waiting = self.wait.take().is_some();
         if self.quit.is_some() {
             self.quit_now();
         } else if self.block.take().is_some() {
             out.line("> Message given up");
-        } else if self.wait.take().is_some() {
+        } else if self.interrupt_script() || is_waiting {
             out.line("> Stopped waiting");
         } else {
             out.line("> Type quit or press Ctrl-D to leave");
@@ -182,6 +203,7 @@ impl Session {
             self.job_deadline(),
             self.crowd_deadline(),
             self.display.deadline(),
+            self.scripting.deadline(),
         ];
         let others = others.into_iter().flatten();
         wait.into_iter().chain(quit).chain(others).min()
@@ -196,6 +218,7 @@ impl Session {
         self.run_jobs(now, out);
         self.tell_crowds(now, out);
         self.display.handle_timeout(now, out);
+        self.expire_pending(now, out);
         self.check_quit(out);
     }
 
@@ -203,7 +226,9 @@ impl Session {
     ///
     /// Who typed `quit` may still type `quit!`; a script has nothing more to say.
     pub(crate) const fn is_busy(&self) -> bool {
-        self.wait.is_some() || (self.quit.is_some() && self.manner.is_script)
+        self.wait.is_some()
+            || self.scripting.is_pending()
+            || (self.quit.is_some() && self.manner.is_script)
     }
 
     /// Whether the session was told to end.
@@ -217,8 +242,8 @@ impl Session {
     }
 
     /// What went wrong first: a line that was refused, or a connection.
-    pub(crate) const fn fault(&self) -> Option<Status> {
-        self.fault
+    pub(crate) fn fault(&self) -> Option<Status> {
+        self.faults.first().map(|fault| fault.status)
     }
 
     /// The ids and names with their URIs, for completion: not of what has ended long ago.
@@ -255,6 +280,7 @@ impl Session {
             Command::Wait { ids, goal, limit } => self.wait(&ids, goal, limit, out),
             Command::Connections(command) => self.perform_connections(command, out),
             Command::View(command) => self.perform_view(command, out),
+            Command::Script(command) => self.perform_script(command, out),
         };
         if let Err(answer) = done {
             self.refuse(&answer, out);
@@ -264,9 +290,11 @@ impl Session {
 
     /// Answers a line that was not carried out.
     fn refuse(&mut self, answer: &str, out: &mut dyn Output) {
-        self.note(Status::Refused);
-        let line = format!("> {answer}");
-        out.refusal(&self.display.palette().paint(Role::Bad, &line));
+        self.note(None, Status::Refused);
+        if !self.tell_failed_step(&[answer.to_owned()], out) {
+            let line = format!("> {answer}");
+            out.refusal(&self.display.palette().paint(Role::Bad, &line));
+        }
     }
 
     fn refuse_all(&mut self, answers: &[String], out: &mut dyn Output) {
@@ -281,11 +309,11 @@ impl Session {
         }
     }
 
-    /// Remembers that something went wrong, for the exit status.
-    fn note(&mut self, fault: Status) {
+    /// Remembers that something went wrong, on a connection or not, for the exit status.
+    fn note(&mut self, id: Option<u32>, status: Status) {
         // Who quits does not call it a failure that a connection ends, or is never made.
-        if self.quit.is_none() {
-            self.fault.get_or_insert(fault);
+        if self.quit.is_none() && self.faults.iter().all(|fault| fault.id != id) {
+            self.faults.push(Fault { id, status });
         }
     }
 
@@ -310,6 +338,9 @@ impl Session {
             }
             Change::Received(message) => {
                 connection.heard(message.as_bytes().len());
+                connection
+                    .inbox
+                    .push(message.clone(), self.manner.is_script);
                 self.remember(id, Direction::Received, message.clone());
                 (What::message(Direction::Received, message), None)
             }
@@ -360,7 +391,7 @@ impl Session {
             }
         };
         if let Some(fault) = fault {
-            self.note(fault);
+            self.note(Some(id), fault);
         }
         let has_ended = matches!(what, What::Fail(_) | What::Close(_));
         self.tell(id, what, out);
@@ -423,13 +454,15 @@ impl Session {
 
     /// Ends the wait if what it waits for has happened, or never will; on this connection, if it is given.
     fn check_wait(&mut self, only: Option<u32>, out: &mut dyn Output) {
-        let answers = match &mut self.wait {
+        self.check_pending(out);
+        let (answers, taken_on) = match &mut self.wait {
             None => return,
-            Some(Wait::Server) => Vec::new(),
+            Some(Wait::Server) => (Vec::new(), None),
             Some(Wait::Connections { goals, .. }) => {
                 wait::check(goals, &mut self.connections, only)
             }
         };
+        self.scripting.take_on(taken_on);
         let is_over = match &self.wait {
             Some(Wait::Connections { goals, .. }) => goals.is_empty(),
             _ => self.server.is_none(),

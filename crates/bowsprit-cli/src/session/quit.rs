@@ -43,6 +43,7 @@ impl Session {
             return;
         }
         self.wait = None;
+        self.end_script(out);
         self.quit = Some(Quit::Under {
             deadline: Instant::now() + QUIT_DEADLINE,
         });
@@ -85,6 +86,7 @@ impl Session {
         if self.quit.is_some() {
             self.quit_now()
         } else {
+            self.fail_case("a signal stopped the script");
             self.quit(out)
         }
     }

@@ -80,19 +80,25 @@ impl Wait {
     }
 }
 
-/// Drops the goals that are reached, and those that never will be; returns the answers to these. Only
-/// those of one connection are looked at where something has happened on that one.
+/// Drops the goals that are reached, and those that never will be; returns the answers to these, and
+/// the connection that a message was taken on last. Only those of one connection are looked at where
+/// something has happened on that one.
 pub(super) fn check(
     goals: &mut BTreeMap<u32, Target>,
     connections: &mut [Connection],
     only: Option<u32>,
-) -> Vec<String> {
+) -> (Vec<String>, Option<u32>) {
     let mut answers = Vec::new();
+    let mut taken_on = None;
     let mut is_over = |id: u32, target: &Target| {
         let connection = connections.get_mut(id as usize);
         match connection.and_then(|connection| target.check(id, connection)) {
             None => return false,
-            Some(Ok(())) => {}
+            Some(Ok(())) => {
+                if matches!(target, Target::Goal(Goal::Message)) {
+                    taken_on = Some(id);
+                }
+            }
             Some(Err(answer)) => answers.push(answer),
         }
         true
@@ -105,7 +111,7 @@ pub(super) fn check(
             }
         }
     }
-    answers
+    (answers, taken_on)
 }
 
 impl Target {
@@ -128,13 +134,9 @@ impl Target {
             Self::Queued => !connection.is_sending,
             Self::Pong(number) => !connection.pings.iter().any(|ping| ping.number == number),
             Self::Ended => connection.has_ended(),
-            Self::Goal(Goal::Close) => connection.has_ended() || connection.take_end(),
+            Self::Goal(Goal::Close) => connection.has_ended() || connection.take_end().is_some(),
             Self::Goal(Goal::Open) => matches!(connection.stage, Stage::Open | Stage::Closing),
-            Self::Goal(Goal::Message) => {
-                let came = connection.history.received() > connection.taken;
-                connection.taken += u64::from(came);
-                came
-            }
+            Self::Goal(Goal::Message) => connection.inbox.take().is_some(),
         };
         let missed = match self {
             _ if happened => return Some(Ok(())),

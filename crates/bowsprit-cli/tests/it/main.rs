@@ -24,6 +24,7 @@ mod pinging;
 mod pipes;
 mod reconnecting;
 mod routes;
+mod scripts;
 mod seed;
 mod sending;
 mod serving;

@@ -102,6 +102,18 @@ impl Program {
         drop(self.child.stdout.take());
     }
 
+    /// Reads what it prints up to this text, which must come.
+    pub(crate) fn read_until(&mut self, text: &str) {
+        let stdout = self.child.stdout.as_mut().expect("output is read");
+        let mut printed = Vec::new();
+        while !printed.ends_with(text.as_bytes()) {
+            let mut byte = [0];
+            let count = stdout.read(&mut byte).expect("output should be readable");
+            assert_eq!(count, 1, "{}", String::from_utf8_lossy(&printed));
+            printed.extend(byte);
+        }
+    }
+
     /// Waits for its end, and reads nothing of what it prints.
     pub(crate) fn outlive(&mut self) {
         while self.is_running() {

@@ -4,6 +4,7 @@ use crate::options;
 
 mod basics;
 mod connections;
+mod script;
 mod view;
 
 /// A word that begins a line.
@@ -17,10 +18,11 @@ pub(super) struct Word {
 
 /// The commands by topic, in the order of the help text. Those of the first are listed with all of
 /// their usages, as the original lists its own.
-const TOPICS: [(&str, &[Word]); 3] = [
+const TOPICS: [(&str, &[Word]); 4] = [
     ("Command List", &basics::WORDS),
     ("Connections", &connections::WORDS),
     ("What is shown", &view::WORDS),
+    ("Scripts", &script::WORDS),
 ];
 
 /// What may stand for an id.
