@@ -41,7 +41,7 @@ class Browser:
     def open(self, uri: str) -> list[dict]:
         """Loads the page in a tab of its own and returns what its promise `reports` resolves to."""
         if not self.process:
-            self._start()
+            self.start()
         with connect(self.address, max_size=None, proxy=None) as connection:
             tools = DevTools(connection)
             target = tools.call("Target.createTarget", url="about:blank")["targetId"]
@@ -57,7 +57,7 @@ class Browser:
         assert "exceptionDetails" not in done, f"the page failed: {done['exceptionDetails']}"
         return done["result"]["value"]
 
-    def _start(self) -> None:
+    def start(self) -> None:
         self.process = subprocess.Popen(
             [self.program, *FLAGS, f"--user-data-dir={self.folder / 'profile'}", "about:blank"],
             stdin=subprocess.DEVNULL,

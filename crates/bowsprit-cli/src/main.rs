@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Some(Form::Ping(args)) => probe::ping(args),
         Some(Form::Check(args)) => probe::check(args),
         Some(Form::Run(run)) => script::run(run, args.config.as_ref()),
+        Some(Form::Replay(args)) => recording::replay(args),
         Some(Form::Completions(args)) => setup::completions(args),
         Some(Form::Man(args)) => setup::manual(args),
         Some(_) => Err("not yet".to_owned()),

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) use crate::failure::Failure;
 use crate::log::Entry;
 use crate::options::{Plan, Times};
+use crate::recording::Told;
 use crate::status::Status;
 
 /// What the session is told.
@@ -24,6 +25,8 @@ pub(crate) enum Report {
     Stopped(usize),
     /// A line of the library's log.
     Logged(Entry),
+    /// A replay at the prompt.
+    Replay(Told),
 }
 
 /// What happened to a connection.

@@ -13,7 +13,7 @@ use crate::events::{Event, What};
 use crate::input::Input;
 use crate::log;
 use crate::network::Report;
-use crate::options::{DisplayOptions, self, Options, Plan, Several};
+use crate::options::{self, DisplayOptions, Options, Plan, Several, Size};
 use crate::printer::{self, text};
 use crate::session::{Manner, Session};
 use crate::setup::Profiles;
@@ -62,6 +62,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
             console::GREETING
                 .iter()
                 .for_each(|line| turns.console.line(line));
+        }
+        if let Some(path) = &args.display.record {
+            let limit = args.display.record_limit.map(|Size(limit)| limit as u64);
+            turns.session.record(path, limit)?;
         }
         if let Some(port) = args.serve {
             turns.session.serve(port, &mut *turns.console)?;

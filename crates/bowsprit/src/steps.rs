@@ -8,7 +8,7 @@ use crate::TlsInfo;
 
 /// Something that happened on the way to an open connection: what [`ConnectRequest::on_step`] is told.
 ///
-/// They come in this order; which of them come is said at each. Where it ends early, the error of the
+/// They come in this order, each where there is such a thing to tell. Where they end early, the error of the
 /// attempt says why. After [`Redirected`](Self::Redirected) they begin anew.
 ///
 /// [`ConnectRequest::on_step`]: crate::ConnectRequest::on_step
@@ -19,7 +19,7 @@ pub enum Step<'a> {
     Resolved {
         /// The name or the address in the URI, or the proxy's.
         host: &'a str,
-        /// Those that will be tried, and how often one cannot say: the first that answers wins.
+        /// Those that may be tried, in their order: the first that answers wins.
         addresses: &'a [SocketAddr],
     },
     /// A TCP connection to this address is begun; others may be under way.

@@ -8,6 +8,7 @@ pub(crate) mod codes;
 pub(crate) mod connections;
 mod ids;
 mod parse;
+pub(crate) mod records;
 pub(crate) mod script;
 mod sending;
 pub(crate) mod view;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     View(view::Command),
     /// Check, wait, or remember something, as scripts do.
     Script(script::Command),
+    /// Write down what happens.
+    Records(records::Command),
     /// Print the commands, or all of one of them.
     Help { of: Option<&'static str> },
     /// Close what is open, then leave.

@@ -2,11 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use bowsprit::{Closed, ConnectionInfo, Initiator, Message, PeerCertificate, TlsInfo};
+use bowsprit::{
+    Closed, ConnectRequest, ConnectionInfo, Initiator, Message, PeerCertificate, TlsInfo,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
 
 use crate::network::{Failure, Retried};
+use crate::recording::mask;
 
 mod http;
 mod moment;
@@ -47,7 +51,12 @@ pub(crate) enum What {
     /// The first event of each output: which format this is.
     Start { format: u32, program: String },
     /// A connection is about to be made.
-    Connect { uri: String },
+    Connect {
+        uri: String,
+        /// Of the request, but for those that every handshake has; secrets are masked.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        headers: Vec<(String, String)>,
+    },
     /// The opening handshake is done.
     Open(Box<Opened>),
     /// The connection will never open.
@@ -284,10 +293,21 @@ impl What {
         }
     }
 
-    /// A connection that is about to be made.
-    pub(crate) fn connect(uri: &str) -> Self {
+    /// A connection that is about to be made with this request.
+    pub(crate) fn connect(uri: &str, request: &ConnectRequest) -> Self {
+        let offers: Vec<&str> = request.subprotocols().collect();
+        let offers = (!offers.is_empty()).then(|| ("Sec-WebSocket-Protocol", offers.join(", ")));
+        let headers = request
+            .headers()
+            .map(|(name, value)| (name, value.to_owned()));
+        let mut headers: Vec<(String, String)> = headers
+            .chain(offers)
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        mask::headers(&mut headers);
         Self::Connect {
             uri: masked_uri(uri).into_owned(),
+            headers,
         }
     }
 
@@ -412,11 +432,115 @@ impl Event {
         }
     }
 
+    /// Reads a line of JSON.
+    ///
+    /// # Errors
+    ///
+    /// When it is no JSON, or no event.
+    pub(crate) fn from_json(line: &str) -> Result<Self, String> {
+        let mut value = serde_json::from_str(line).map_err(|fault| fault.to_string())?;
+        plain_numbers(&mut value);
+        serde_json::from_value(value).map_err(|fault| fault.to_string())
+    }
+
     /// The event as one line of JSON, with its end.
     pub(crate) fn to_json(&self) -> String {
         // No map in it has keys that are not text, and no number is infinite.
         let mut line = serde_json::to_string(self).unwrap_or_default();
         line.push('\n');
         line
+    }
+}
+
+/// Numbers of arbitrary precision pass a tagged enum only where they are written as Rust writes them.
+fn plain_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.as_i64().is_none() && number.as_u64().is_none() => {
+            let plain = number.as_f64().and_then(Number::from_f64);
+            *number = plain.unwrap_or_else(|| 0.into());
+        }
+        Value::Array(values) => values.iter_mut().for_each(plain_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(plain_numbers),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_what_it_writes() {
+        let failed = Failed {
+            uri: "ws://h/".to_owned(),
+            stage: "http".to_owned(),
+            error: "HTTP 404".to_owned(),
+            remedy: None,
+            exit_status: Some(5),
+            http: Some(HttpAnswer {
+                status: 404,
+                reason: String::new(),
+                headers: vec![("Server".to_owned(), "a".to_owned())],
+                body: None,
+            }),
+        };
+        let mut pong = What::pong(b"\xff", Some(Duration::from_micros(7)));
+        pong.judge(Some(3), Some(PongFault::Late));
+        for what in [
+            What::start(),
+            What::Connect {
+                uri: "ws://h/".to_owned(),
+                headers: Vec::new(),
+            },
+            What::Fail(Box::new(failed)),
+            What::message(Direction::Sent, Message::from("\u{1b}\u{202e}\"")),
+            What::message(Direction::Received, Message::from(vec![0, 255])),
+            What::ping(Direction::Received, b"hi", None),
+            pong,
+            What::ended(&Closed::default(), None),
+            What::answer("> no", true),
+            What::Retry {
+                number: 2,
+                seconds: 0.25,
+                error: None,
+            },
+            What::Statistics(Box::new(Statistics {
+                sent: 2,
+                received: 1,
+                lost: 1,
+                waiting: 0,
+                duplicates: 0,
+                out_of_order: 0,
+                late: 0,
+                unasked: 0,
+                seconds: 1.5,
+                round_trips: Some(RoundTrips {
+                    min: 0.1,
+                    mean: 0.2,
+                    max: 0.3,
+                    deviation: 0.0,
+                    median: 0.2,
+                    p99: 1e-6,
+                }),
+            })),
+            What::Exit { exit_status: 1 },
+        ] {
+            let event = Event::now(Some(7), Some("chat".to_owned()), what);
+            let line = event.to_json();
+            assert_eq!(line.find('\n'), Some(line.len() - 1), "one line");
+            let read = Event::from_json(&line).expect(&line);
+            assert_eq!(
+                (&read.what, read.id, &read.name),
+                (&event.what, event.id, &event.name)
+            );
+            assert_eq!(read.time.as_microsecond(), event.time.as_microsecond());
+        }
+    }
+
+    #[test]
+    fn ignores_what_a_later_program_adds() {
+        let line = r#"{"time":"2026-01-02T03:04:05.000006Z","event":"lost","number":3,"more":[1]}"#;
+        let event = Event::from_json(line).expect("an event");
+        assert_eq!((event.id, event.what), (None, What::Lost { number: 3 }));
     }
 }

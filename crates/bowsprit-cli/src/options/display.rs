@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::Size;
 use crate::log::Channels;
 
 /// What is told of what happens.
@@ -48,6 +49,10 @@ pub(crate) struct DisplayOptions {
     /// Write all that happens to a file, which `replay` plays
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+
+    /// End the record before it has more bytes than this
+    #[arg(long, value_name = "SIZE", requires = "record")]
+    pub(crate) record_limit: Option<Size>,
 
     /// Print what the library logs: `all`, or some of its channels
     #[arg(long, value_name = "CHANNELS")]

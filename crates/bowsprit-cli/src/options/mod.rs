@@ -28,7 +28,7 @@ use times::TimeOptions;
 pub(crate) use times::TimeOptions as Times;
 use tls::TlsOptions;
 pub(crate) use tls::key_log_file;
-pub(crate) use units::Time;
+pub(crate) use units::{Size, Time};
 
 /// What one connection can be asked for.
 #[derive(Clone, Debug, Default, PartialEq, Args)]

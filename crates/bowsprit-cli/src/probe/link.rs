@@ -44,7 +44,7 @@ impl Link {
                     return Some(change);
                 }
                 // There is no server here, and the log goes elsewhere.
-                Report::Stopped(_) | Report::Logged(_) => {}
+                Report::Stopped(_) | Report::Logged(_) | Report::Replay(_) => {}
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bowsprit::Client;
 use clap::Args;
 
+use crate::events::What;
 use crate::log;
 use crate::options::{DisplayOptions, Options, Plan, Time};
 use crate::printer::text;
@@ -81,8 +82,9 @@ pub(crate) fn ping(args: &PingArgs) -> Result<u8, String> {
     block_on(async {
         let signals = Signals::new().map_err(run::failed)?;
         let request = plan.request(&Client::new(), &uri)?;
+        let connect = What::connect(&uri, &request);
         let link = link::Link::start(request, &plan);
-        Ok(ping::Pinging::new(args, uri, link).run(signals).await)
+        Ok(ping::Pinging::new(args, uri, connect, link).run(signals).await)
     })
 }
 

@@ -30,6 +30,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// A run of pings on one connection.
 #[derive(Debug)]
 pub(super) struct Pinging<'a> {
+    /// What is told before anything has happened.
+    connect: Option<What>,
     args: &'a PingArgs,
     uri: String,
     link: Link,
@@ -58,10 +60,11 @@ enum End {
 }
 
 impl<'a> Pinging<'a> {
-    pub(super) fn new(args: &'a PingArgs, uri: String, link: Link) -> Self {
+    pub(super) fn new(args: &'a PingArgs, uri: String, connect: What, link: Link) -> Self {
         Self {
             args,
             uri,
+            connect: Some(connect),
             link,
             out: Outlet::new(&args.display),
             tally: Tally::new(args.wait),
@@ -76,7 +79,9 @@ impl<'a> Pinging<'a> {
     /// Runs to its end and returns the exit status.
     pub(super) async fn run(mut self, mut signals: Signals) -> u8 {
         self.out.frame(What::start());
-        self.out.tell(What::connect(&self.uri), "");
+        if let Some(connect) = self.connect.take() {
+            self.out.tell(connect, "");
+        }
         let end = loop {
             let (due, deadline) = (self.due, self.tally.deadline());
             let end = tokio::select! {

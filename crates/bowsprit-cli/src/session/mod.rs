@@ -30,6 +30,7 @@ mod messages;
 mod names;
 mod perform;
 mod quit;
+mod records;
 mod script;
 mod send;
 mod steps;
@@ -42,6 +43,7 @@ use lines::Block;
 use messages::Room;
 use perform::Refused;
 use quit::Quit;
+use records::Records;
 pub(crate) use steps::Course;
 use steps::Scripting;
 use view::Watch;
@@ -96,6 +98,7 @@ pub(crate) struct Session {
     pings: u64,
     wait: Option<Wait>,
     quit: Option<Quit>,
+    records: Records,
     /// What a script does, and its variables.
     scripting: Scripting,
     /// What went wrong, the first first: once on each connection, and once besides.
@@ -143,6 +146,7 @@ impl Session {
             pings: 0,
             wait: None,
             quit: None,
+            records: Records::default(),
             scripting: Scripting::default(),
             faults: Vec::new(),
         }
@@ -189,6 +193,7 @@ impl Session {
                 self.handle_change(id, change, out);
             }
             Report::Stopped(closed) => self.server_stopped(closed, out),
+            Report::Replay(told) => self.hear_replay(told, out),
             Report::Logged(entry) => return self.print_log(&entry, out),
         }
         self.check_wait(only, out);
@@ -277,6 +282,7 @@ impl Session {
             Command::Ping { ids, payload } => self.ping(&ids, &payload, out),
             Command::Serve { port } => self.serve(port, out),
             Command::Stop => self.stop(),
+            Command::Records(command) => self.perform_records(command, out),
             Command::Wait { ids, goal, limit } => self.wait(&ids, goal, limit, out),
             Command::Connections(command) => self.perform_connections(command, out),
             Command::View(command) => self.perform_view(command, out),
@@ -425,10 +431,11 @@ impl Session {
         if is_told_of_many {
             self.count_in_crowd(id, &what, out);
         }
+        let event = Event::now(Some(id), name, what);
+        self.records.write(&event, out);
         if self.manner.is_quiet {
             return;
         }
-        let event = Event::now(Some(id), name, what);
         if is_told_of_many {
             out.event_of_many(&event);
         } else {
@@ -457,7 +464,7 @@ impl Session {
         self.check_pending(out);
         let (answers, taken_on) = match &mut self.wait {
             None => return,
-            Some(Wait::Server) => (Vec::new(), None),
+            Some(Wait::Server | Wait::Replay) => (Vec::new(), None),
             Some(Wait::Connections { goals, .. }) => {
                 wait::check(goals, &mut self.connections, only)
             }
@@ -465,6 +472,7 @@ impl Session {
         self.scripting.take_on(taken_on);
         let is_over = match &self.wait {
             Some(Wait::Connections { goals, .. }) => goals.is_empty(),
+            Some(Wait::Replay) => !self.records.is_replaying(),
             _ => self.server.is_none(),
         };
         if is_over {

@@ -85,7 +85,7 @@ impl Session {
             self.connections.push(connection);
             self.ongoing += 1;
             self.last = Some(id);
-            self.tell(id, What::connect(&uri), out);
+            self.tell(id, What::connect(&uri, &request), out);
             waiting.push((id, request));
         }
         match (count, several.name) {

@@ -20,6 +20,8 @@ pub(super) enum Wait {
     },
     /// The echo server must stop.
     Server,
+    /// A replay must end.
+    Replay,
 }
 
 /// What must happen on a connection.

@@ -234,3 +234,24 @@ fn prints_only_the_block_under_quiet_and_events_for_programs() {
     );
     assert!(statistics["round_trips"]["p99"].is_number(), "{outcome:?}");
 }
+
+#[test]
+fn ends_quietly_when_nobody_reads_its_output() {
+    let mut program = Program::start(&["ping", &echoing(), "-i", "1ms"]);
+    program.hang_up();
+    program.outlive();
+    let outcome = program.finish();
+    assert_eq!((outcome.stderr.as_str(), outcome.status), ("", Some(0)));
+}
+
+#[test]
+fn counts_a_flood_of_pongs_that_nobody_asked_for_and_prints_few_of_them() {
+    let uri = answering(|peer, payload| {
+        (0..1_000).for_each(|_| peer.frame(0x8a, b"x"));
+        peer.frame(0x8a, payload);
+    });
+    let outcome = ping(&["-c", "1"], &uri);
+    assert_eq!(outcome.lines().len(), 1 + 3 + 1 + 5, "{outcome:?}");
+    assert!(outcome.lines().contains(&"1000 unasked for"), "{outcome:?}");
+    assert_eq!(outcome.status, Some(0));
+}

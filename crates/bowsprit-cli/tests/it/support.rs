@@ -90,6 +90,28 @@ impl Program {
             .expect("the program should read its input");
     }
 
+    /// Waits for the next line of its standard output.
+    pub(crate) fn read_line(&mut self) -> String {
+        let stdout = self.child.stdout.as_mut();
+        let stdout = stdout.expect("standard output should be open");
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while line.last() != Some(&b'\n') {
+            let count = stdout.read(&mut byte).expect("output should be readable");
+            assert_eq!(
+                count,
+                1,
+                "the program ended: {}",
+                String::from_utf8_lossy(&line)
+            );
+            line.extend(byte);
+        }
+        String::from_utf8(line)
+            .expect("output should be UTF-8")
+            .trim_end()
+            .to_owned()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args(["-s", name, &self.child.id().to_string()])

@@ -123,6 +123,16 @@ impl ConnectRequest {
         self.header("User-Agent", name)
     }
 
+    /// Names and values of the headers that were set, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.request.headers()
+    }
+
+    /// The offered subprotocols, the most preferred first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.request.subprotocols()
+    }
+
     /// Offers a subprotocol, in order of preference (RFC 6455 §1.9).
     ///
     /// # Errors

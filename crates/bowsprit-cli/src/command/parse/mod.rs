@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ids::is_integer;
-use super::{Command, DEFAULT_PORT, Goal, Ids, Listed, STATES, Shown, connections, script, sending, view, words};
+use super::{Command, DEFAULT_PORT, Goal, Ids, Listed, STATES, Shown, connections, records, script, sending, view, words};
 use crate::options::{self, Several};
 use crate::printer::text;
 
@@ -42,6 +42,7 @@ pub(crate) fn parse(line: &str) -> Result<Option<Command>, String> {
         "watch" | "follow" | "mute" | "filter" | "message" | "set" => {
             Command::View(view::parse(name, rest)?)
         }
+        "record" | "log" | "replay" => Command::Records(records::parse(name, rest)?),
         "help" => help(rest)?,
         word if script::is_own(word) => Command::Script(script::parse(word, rest)?),
         "quit" => alone("quit", rest, Command::Quit)?,

@@ -4,6 +4,7 @@ use crate::options;
 
 mod basics;
 mod connections;
+mod records;
 mod script;
 mod view;
 
@@ -18,11 +19,12 @@ pub(super) struct Word {
 
 /// The commands by topic, in the order of the help text. Those of the first are listed with all of
 /// their usages, as the original lists its own.
-const TOPICS: [(&str, &[Word]); 4] = [
+const TOPICS: [(&str, &[Word]); 5] = [
     ("Command List", &basics::WORDS),
     ("Connections", &connections::WORDS),
     ("What is shown", &view::WORDS),
     ("Scripts", &script::WORDS),
+    ("Records", &records::WORDS),
 ];
 
 /// What may stand for an id.

@@ -1,0 +1,7 @@
+//! HAR 1.2, as browsers write it: records to their tools, and their captures to records.
+
+mod export;
+mod import;
+
+pub(super) use export::export;
+pub(super) use import::{import, is_har};
