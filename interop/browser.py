@@ -40,8 +40,7 @@ class Browser:
 
     def open(self, uri: str) -> list[dict]:
         """Loads the page in a tab of its own and returns what its promise `reports` resolves to."""
-        if not self.process:
-            self.start()
+        self.start()
         with connect(self.address, max_size=None, proxy=None) as connection:
             tools = DevTools(connection)
             target = tools.call("Target.createTarget", url="about:blank")["targetId"]
@@ -58,6 +57,9 @@ class Browser:
         return done["result"]["value"]
 
     def start(self) -> None:
+        """Starts the browser, unless it runs already; `address` is then where its tools listen."""
+        if self.process:
+            return
         self.process = subprocess.Popen(
             [self.program, *FLAGS, f"--user-data-dir={self.folder / 'profile'}", "about:blank"],
             stdin=subprocess.DEVNULL,

@@ -65,7 +65,7 @@ pub(crate) enum Form {
     /// Carry out a script: send, expect, assert
     Run(RunArgs),
     /// Serve echo, broadcast, files, processes, another server
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Measure a server under load
     Load(LoadArgs),
     /// Play a recorded session again, or its server

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::options::{Options, Several};
+use crate::serve::ServeArgs;
 
 pub(crate) mod codes;
 pub(crate) mod connections;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Ping { ids: Ids, payload: String },
     /// Start the echo server.
     Serve { port: u16 },
+    /// Start a server that does something else.
+    ServeAs(Box<ServeArgs>),
     /// Stop it.
     Stop,
     /// Hold the lines that follow until something has happened.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::words;
 use crate::options;
+use crate::serve::ServeArgs;
 
 /// The most lines that are kept.
 pub(super) const MAX_LINES: usize = 1_000;
@@ -75,10 +76,12 @@ fn has_secret(line: &str) -> bool {
     behind.next();
     // Any other command takes text, in which a hyphen is just that.
     let command = line.split_whitespace().next().unwrap_or_default();
+    let served = line.trim_start().strip_prefix("serve ");
     let takes_options =
         words::takes_options(command) || !words::names().any(|name| name == command);
     behind.any(uri_has_secret)
         || takes_options && options::carries_secret(line)
+        || served.is_some_and(ServeArgs::carries_secret)
         || command == "let" && names_secret(line)
         || command == "set" && sets_secret(line)
         || !takes_options && text_has_secret(&line.to_ascii_lowercase())
@@ -187,6 +190,9 @@ mod tests {
             "let PASSWORD=x",
             "set header Authorization: x",
             "set bearer abc",
+            "serve --auth me:secret 9002",
+            "serve --proxy '--bearer abc wss://b'",
+            "serve --aut me:secret",
         ] {
             assert!(!is_kept(line), "{line}");
         }
@@ -205,6 +211,8 @@ mod tests {
             "set open-timeout 3s",
             "set view hex",
             "connect --bearer env:TOKEN --insecure wss://b/",
+            "serve 9003",
+            "serve --chat -u env:LOGIN 9003",
         ] {
             assert!(is_kept(line), "{line}");
         }

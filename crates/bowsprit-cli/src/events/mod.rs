@@ -110,6 +110,24 @@ pub(crate) enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+    /// `serve` listens, and for what.
+    Serve { uri: String, mode: String },
+    /// `serve` did not let a client in.
+    Refuse {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        /// The method and the target, where they were understood.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
+        error: String,
+    },
+    /// `serve` answered a request of plain HTTP.
+    Http {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        request: String,
+        status: u16,
+    },
     /// A line that a command answered, as people read it but for the `> ` in front.
     Answer {
         text: String,

@@ -90,7 +90,7 @@ impl LimitOptions {
     /// # Errors
     ///
     /// When two options contradict each other.
-    pub(super) fn apply(&self, config: &mut Config) -> Result<(), String> {
+    pub(crate) fn apply(&self, config: &mut Config) -> Result<(), String> {
         let limits = &mut config.limits;
         if let Some(Size(bytes)) = self.max_message {
             limits.message = bytes;

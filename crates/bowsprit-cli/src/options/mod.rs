@@ -8,7 +8,7 @@ mod line;
 mod plan;
 mod request;
 mod route;
-mod secret;
+pub(crate) mod secret;
 mod several;
 mod times;
 mod tls;
@@ -16,7 +16,7 @@ pub(crate) mod units;
 
 pub(crate) use display::{Bound, Color, DisplayOptions, Timestamps, View};
 pub(crate) use limits::Keep;
-use limits::LimitOptions;
+pub(crate) use limits::LimitOptions;
 pub(crate) use line::{
     carries_secret, from_words, help, is_secret, line_definition, names, parse, setting, takes_file,
 };

@@ -26,6 +26,11 @@ impl Secret {
         text.starts_with(FILE) || variable(text).is_some()
     }
 
+    /// Whether this is the value itself.
+    pub(crate) fn is_plain(&self) -> bool {
+        !Self::is_reference(&self.0)
+    }
+
     /// The value.
     ///
     /// # Errors

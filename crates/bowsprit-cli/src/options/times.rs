@@ -72,7 +72,7 @@ impl TimeOptions {
     /// # Errors
     ///
     /// When two options contradict each other.
-    pub(super) fn apply(&self, config: &mut Config) -> Result<(), String> {
+    pub(crate) fn apply(&self, config: &mut Config) -> Result<(), String> {
         let timeouts = &mut config.timeouts;
         timeouts.open = self.open_timeout.map_or(timeouts.open, Time::or_never);
         timeouts.close = self.close_timeout.map_or(timeouts.close, Time::or_never);

@@ -1,64 +1,104 @@
-//! The echo server behind `serve`: on a thread of its own, so that a busy prompt does not slow it.
+//! Servers: those of the prompt, each on a thread of its own, and `bowsprit serve`.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bowsprit::{
-    CloseCode, Closed, Config, Context, Deflate, Handle, Handler, Initiator, Message, MessageRef,
-    SendError, Server,
-};
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use crate::events::What;
+use crate::log;
 use crate::network::Report;
+use crate::printer::text::fault;
+use crate::signals::{self, Signals};
+use crate::status::Status;
 
-/// How long `stop` waits for the clients' close frames.
-const STOP_DEADLINE: Duration = Duration::from_secs(2);
+mod address;
+mod door;
+mod environment;
+mod faults;
+mod files;
+mod house;
+mod modes;
+mod options;
+mod page;
+mod plan;
+mod queue;
+mod site;
+mod tell;
+mod tls;
+mod visit;
+mod words;
 
-/// An echo server that listens.
+pub(crate) use options::ServeArgs;
+use plan::Plan;
+use site::Site;
+use tell::Teller;
+
+/// A server of the prompt, which tells nothing of its connections.
 #[derive(Debug)]
-pub(crate) struct EchoServer {
-    address: SocketAddr,
+pub(crate) struct LocalServer {
+    mode: &'static str,
+    uri: String,
+    facts: Vec<String>,
     stop: Option<oneshot::Sender<()>>,
 }
 
-impl EchoServer {
-    /// Listens on this machine only; port 0 takes any that is free.
+impl LocalServer {
+    /// Serves on a thread of its own.
     ///
     /// # Errors
     ///
-    /// When the port cannot be bound.
-    pub(crate) fn start(port: u16, events: UnboundedSender<Report>) -> io::Result<Self> {
-        let (bound, address) = std::sync::mpsc::channel();
+    /// When it cannot; the text says why, and what to try.
+    pub(crate) fn start(args: &ServeArgs, events: UnboundedSender<Report>) -> Result<Self, String> {
+        let plan = Plan::new(args)?;
+        let (bound, listening) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         thread::Builder::new()
-            .name("echo server".to_owned())
-            .spawn(move || match bind(port) {
-                Ok((runtime, server)) => {
+            .name("server".to_owned())
+            .spawn(move || match listen(plan) {
+                Ok((runtime, site)) => {
+                    let house = Arc::clone(&site.desk.house);
                     // Whoever asked waits for this answer.
-                    let _ = bound.send(server.local_addr());
-                    let closed = run(runtime, server, stopped);
+                    let _ = bound.send(Ok((
+                        house.mode().name(),
+                        site.uri.clone(),
+                        site.facts.clone(),
+                    )));
+                    // A session that is gone stops its server as well.
+                    let _ = runtime.block_on(site.run(stopped));
+                    drop(runtime);
                     // The session may be gone already.
-                    let _ = events.send(Report::Stopped(closed));
+                    let _ = events.send(Report::Stopped(house.dismissed()));
                 }
                 Err(error) => drop(bound.send(Err(error))),
-            })?;
-        // Binding a local port takes no time, and "serving" must not be said before it is true.
-        let address = address.recv().map_err(io::Error::other)??;
+            })
+            .map_err(failed)?;
+        // Binding takes no time, and "serving" must not be said before it is true.
+        let (mode, uri, facts) = listening.recv().map_err(|_| "the server did not start")??;
         Ok(Self {
-            address,
+            mode,
+            uri,
+            facts,
             stop: Some(stop),
         })
     }
 
+    /// What is served.
+    pub(crate) const fn mode(&self) -> &'static str {
+        self.mode
+    }
+
     /// The address that it listens on, as a URI.
     pub(crate) fn uri(&self) -> String {
-        format!("ws://{}", self.address)
+        self.uri.clone()
+    }
+
+    /// What else there is to say at the start, in lines.
+    pub(crate) fn facts(&self) -> &[String] {
+        &self.facts
     }
 
     /// Closes its connections with 1001; [`Report::Stopped`] tells when that is done.
@@ -70,107 +110,78 @@ impl EchoServer {
     }
 }
 
-fn bind(port: u16) -> io::Result<(Runtime, Server)> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let mut config = Config::server();
-    // What this program can receive, it can have echoed.
-    config.limits.message = Config::client().limits.message;
-    config.deflate = Some(Deflate::shared());
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let server = runtime.block_on(Server::builder().config(config).bind(address))?;
-    Ok((runtime, server))
+fn listen(plan: Plan) -> Result<(Runtime, Site), String> {
+    let runtime = runtime()?;
+    let site = runtime.block_on(plan.listen(Teller::default()))?;
+    Ok((runtime, site))
 }
 
-/// Serves until it is told to stop; returns how many connections that closed. The port is free then.
-fn run(runtime: Runtime, server: Server, stopped: oneshot::Receiver<()>) -> usize {
-    let closed = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&closed);
-    let serving = server.serve_handlers(move |_| Echo {
-        closed: Arc::clone(&counted),
-        backlog: None,
-    });
-    let stopping = async {
-        // A session that is gone stops its server as well.
-        let _ = stopped.await;
-        server.shutdown(CloseCode::GOING_AWAY, STOP_DEADLINE).await;
-    };
-    // How serving ended matters to nobody: what it could not accept was told to the client.
-    let _ = runtime.block_on(async { tokio::join!(serving, stopping) });
-    drop((runtime, server));
-    closed.load(Ordering::Relaxed)
-}
-
-/// Sends each message back, in order, however slowly the client reads.
-#[derive(Debug)]
-struct Echo {
-    /// How many connections were closed from this side: only a stop does that.
-    closed: Arc<AtomicUsize>,
-    backlog: Option<Backlog>,
-}
-
-/// Messages that wait for room in the queue; reading is paused while there are any.
-#[derive(Debug)]
-struct Backlog {
-    messages: UnboundedSender<Message>,
-    waiting: Arc<AtomicUsize>,
-}
-
-impl Backlog {
-    fn new(handle: Handle) -> Self {
-        let (messages, mut queue) = mpsc::unbounded_channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let left = Arc::clone(&waiting);
-        tokio::spawn(async move {
-            while let Some(message) = queue.recv().await {
-                // On a connection that has ended the echo has no addressee.
-                let _ = handle.send_wait(message).await;
-                if left.fetch_sub(1, Ordering::SeqCst) == 1 {
-                    handle.resume_reading();
+/// Serves as asked for, and returns the exit status.
+///
+/// # Errors
+///
+/// When it cannot start; the text says why.
+pub(crate) fn serve(args: &ServeArgs) -> Result<u8, String> {
+    let plan = Plan::new(args)?;
+    signals::end_at_the_second().map_err(failed)?;
+    let (teller, printing) =
+        Teller::start(&args.display, args.mode.proxy.is_some()).map_err(failed)?;
+    let (sender, mut logged) = tokio::sync::mpsc::unbounded_channel();
+    log::start(args.display.channels(), sender);
+    let runtime = runtime()?;
+    let status = runtime.block_on(async {
+        let mut signals = Signals::new().map_err(failed)?;
+        let site = plan.listen(teller.clone()).await?;
+        let house = Arc::clone(&site.desk.house);
+        teller.tell(None, || What::Serve {
+            uri: site.uri.clone(),
+            mode: house.mode().name().to_owned(),
+        });
+        for text in site.facts.clone() {
+            teller.tell(None, || What::answer(&text, false));
+        }
+        let end = async {
+            loop {
+                tokio::select! {
+                    signal = signals.recv() => break signal.status(),
+                    () = after(plan::timeout(args)) => break Status::TimedOut as u8,
+                    status = house.one_ended(), if args.end.once => break status,
+                    () = teller.closed() => break 0,
+                    Some(report) = logged.recv() => tell_log(&teller, report),
                 }
             }
+        };
+        Ok::<_, String>(site.run(end).await)
+    });
+    // Tasks hold tellers, and the thread prints until the last of those is gone.
+    drop((runtime, teller));
+    printing.finish();
+    status
+}
+
+fn tell_log(teller: &Teller, report: Report) {
+    if let Report::Logged(entry) = report {
+        teller.tell(None, || What::Log {
+            text: format!("log {}", entry.text),
         });
-        Self { messages, waiting }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) == 0
-    }
-
-    fn push(&self, message: Message) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        // The receiver lives as long as this sender.
-        let _ = self.messages.send(message);
     }
 }
 
-impl Handler for Echo {
-    fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
-        let is_behind = self
-            .backlog
-            .as_ref()
-            .is_some_and(|backlog| !backlog.is_empty());
-        // Any other error means that the connection is ending: there is nobody to echo to.
-        if is_behind || cx.send(message.clone()) == Err(SendError::Full) {
-            cx.pause_reading();
-            let backlog = self
-                .backlog
-                .get_or_insert_with(|| Backlog::new(cx.handle()));
-            backlog.push(message.into_message());
-        }
-    }
-
-    fn on_close(&mut self, _: &mut Context<'_>, closed: &Closed) {
-        let is_ours = closed.local_code() == CloseCode::GOING_AWAY
-            && closed.initiator == Some(Initiator::Local);
-        self.closed
-            .fetch_add(usize::from(is_ours), Ordering::Relaxed);
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 
-/// `bowsprit serve [ADDR]`
-#[derive(Debug, clap::Args)]
-pub(crate) struct ServeArgs {
-    address: Option<String>,
+fn runtime() -> Result<Runtime, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
+fn failed(error: std::io::Error) -> String {
+    format!("cannot start: {}", fault(&error))
 }

@@ -17,7 +17,7 @@ use crate::options::{DisplayOptions, Options, Plan};
 use crate::printer::palette::Role;
 use crate::printer::text::escape;
 use crate::printer::{Display, Output};
-use crate::serve::EchoServer;
+use crate::serve::LocalServer;
 use crate::setup::Profiles;
 use crate::status::Status;
 
@@ -90,7 +90,7 @@ pub(crate) struct Session {
     crowds: Crowds,
     jobs: Jobs,
     kept: Room,
-    server: Option<EchoServer>,
+    server: Option<LocalServer>,
     display: Display,
     /// By id: of which connections not all is shown.
     watches: HashMap<u32, Watch>,
@@ -281,6 +281,7 @@ impl Session {
             Command::Show { ids, what } => self.show(&ids, what, out),
             Command::Ping { ids, payload } => self.ping(&ids, &payload, out),
             Command::Serve { port } => self.serve(port, out),
+            Command::ServeAs(args) => self.serve_as(&args, out),
             Command::Stop => self.stop(),
             Command::Records(command) => self.perform_records(command, out),
             Command::Wait { ids, goal, limit } => self.wait(&ids, goal, limit, out),
@@ -504,9 +505,5 @@ impl Session {
                 server.uri()
             ));
         }
-    }
-
-    fn serving_uri(&self) -> Option<String> {
-        self.server.as_ref().map(EchoServer::uri)
     }
 }

@@ -1,6 +1,5 @@
 //! What each command does, but for those that send.
 
-use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +13,7 @@ use crate::events::What;
 use crate::network::{Flow, Reporter};
 use crate::options::{Options, Plan, Several};
 use crate::printer::Output;
-use crate::printer::text::fault;
-use crate::serve::EchoServer;
+use crate::serve::{LocalServer, ServeArgs};
 
 /// What a command answers when it was not carried out.
 pub(super) type Refused = String;
@@ -178,12 +176,23 @@ impl Session {
     }
 
     pub(crate) fn serve(&mut self, port: u16, out: &mut dyn Output) -> Result<(), Refused> {
-        if let Some(uri) = self.serving_uri() {
-            return Err(format!("Already serving echo on {uri}"));
+        self.serve_as(&ServeArgs::echo(port), out)
+    }
+
+    pub(super) fn serve_as(
+        &mut self,
+        args: &ServeArgs,
+        out: &mut dyn Output,
+    ) -> Result<(), Refused> {
+        if let Some(server) = &self.server {
+            let (mode, uri) = (server.mode(), server.uri());
+            return Err(format!("Already serving {mode} on {uri}"));
         }
-        let server = EchoServer::start(port, self.events.clone())
-            .map_err(|error| serve_fault(port, &error))?;
-        out.line(&format!("> Serving echo on {}", server.uri()));
+        let server = LocalServer::start(args, self.events.clone())?;
+        out.line(&format!("> Serving {} on {}", server.mode(), server.uri()));
+        for fact in server.facts() {
+            out.line(&format!("> {fact}"));
+        }
         self.server = Some(server);
         Ok(())
     }
@@ -207,16 +216,4 @@ impl Session {
         self.refuse_all(&missing, out);
         Ok(())
     }
-}
-
-fn serve_fault(port: u16, error: &io::Error) -> String {
-    let remedy = match error.kind() {
-        ErrorKind::AddrInUse => "; port 0 takes any that is free",
-        ErrorKind::PermissionDenied => "; ports from 1024 on are free to all",
-        _ => "",
-    };
-    format!(
-        "Error serving on 127.0.0.1:{port}: {}{remedy}",
-        fault(error)
-    )
 }

@@ -15,6 +15,7 @@ use crate::printer::text::{escape, excerpt};
 use crate::script::check::{self, Pattern};
 use crate::script::variables::{self, Moment, Piece, Text, is_plain};
 use crate::script::{json, relation};
+use crate::serve::LocalServer;
 
 /// How long `expect` waits unless told otherwise, and how long for nothing.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
@@ -35,7 +36,7 @@ impl Session {
                 .checked_sub(1)
                 .and_then(|last| u32::try_from(last).ok()),
             message: message.and_then(|message| message.as_text().map(str::to_owned)),
-            server: self.serving_uri(),
+            server: self.server.as_ref().map(LocalServer::uri),
         }
     }
 

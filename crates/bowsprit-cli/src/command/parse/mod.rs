@@ -117,6 +117,10 @@ fn help(rest: &str) -> Result<Command, String> {
 }
 
 fn serve(rest: &str) -> Result<Command, String> {
+    if rest.trim_start().starts_with('-') {
+        let args = crate::serve::ServeArgs::parse(rest)?;
+        return Ok(Command::ServeAs(Box::new(args)));
+    }
     match field(rest) {
         None => Ok(Command::Serve { port: DEFAULT_PORT }),
         Some((port, rest)) => {

@@ -71,8 +71,11 @@ pub(super) const WORDS: [Word; 11] = [
     },
     Word {
         name: "serve",
-        usages: &["serve [<port:default=9002>]"],
-        details: &["Starts an echo server on 127.0.0.1; port 0 takes any that is free."],
+        usages: &["serve [<port:default=9002>]", "serve <options> [<address>]"],
+        details: &[
+            "Starts an echo server on 127.0.0.1; port 0 takes any that is free.",
+            "With options as behind bowsprit serve, what they ask for: serve --chat 9003.",
+        ],
     },
     Word {
         name: "stop",
