@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Some(Form::Run(run)) => script::run(run, args.config.as_ref()),
         Some(Form::Replay(args)) => recording::replay(args),
         Some(Form::Serve(args)) => serve::serve(args),
+        Some(Form::Load(args)) => load::load(args),
         Some(Form::Completions(args)) => setup::completions(args),
         Some(Form::Man(args)) => setup::manual(args),
         Some(_) => Err("not yet".to_owned()),

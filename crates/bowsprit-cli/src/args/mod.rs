@@ -67,7 +67,7 @@ pub(crate) enum Form {
     /// Serve echo, broadcast, files, processes, another server
     Serve(Box<ServeArgs>),
     /// Measure a server under load
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
     /// Play a recorded session again, or its server
     Replay(ReplayArgs),
     /// Print completions for a shell

@@ -85,6 +85,11 @@ impl LimitOptions {
         }
     }
 
+    /// Offers compression, or does not.
+    pub(super) const fn set_compression(&mut self, is_offered: bool) {
+        self.no_compress = !is_offered;
+    }
+
     /// Sets all of it.
     ///
     /// # Errors

@@ -56,6 +56,12 @@ impl Options {
         self.tls.is_insecure()
     }
 
+    /// These options, with compression offered or not whatever the default is.
+    pub(crate) const fn compressing(mut self, is_offered: bool) -> Self {
+        self.limits.set_compression(is_offered);
+        self
+    }
+
     /// These options, and of `defaults` those that they do not replace: one value replaces the other,
     /// lists are added to.
     pub(crate) fn over(self, defaults: &Self) -> Self {

@@ -136,6 +136,17 @@ impl Program {
         }
     }
 
+    /// Reads standard error up to this text, and throws it away.
+    pub(crate) fn read_error_until(&mut self, text: &str) {
+        let stderr = self.child.stderr.as_mut().expect("standard error is piped");
+        let mut heard = Vec::new();
+        while !heard.ends_with(text.as_bytes()) {
+            let mut byte = [0];
+            stderr.read_exact(&mut byte).expect("the text should come");
+            heard.extend(byte);
+        }
+    }
+
     /// Waits for its end, and reads nothing of what it prints.
     pub(crate) fn outlive(&mut self) {
         while self.is_running() {
@@ -397,6 +408,12 @@ impl Peer {
         if let Some((code, reason)) = self.read_close() {
             self.close(code, &reason);
         }
+    }
+
+    /// Reads and forgets bytes of any kind until the client is gone.
+    pub(crate) fn drain_frames(&mut self) {
+        let mut bytes = vec![0; 1 << 16];
+        while matches!(self.stream.read(&mut bytes), Ok(count) if count > 0) {}
     }
 
     /// Reads until the client is gone.

@@ -1,0 +1,142 @@
+//! What people see while it runs: one block redrawn on a terminal, a line each second in a pipe.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::args::Mode;
+use super::report::{count, time};
+use super::scenario::Scenario;
+use super::series::millis;
+use super::tally::Tally;
+use super::traffic::When;
+
+/// Where progress goes, and what was counted so far.
+#[derive(Debug)]
+pub(super) struct Progress {
+    kind: Kind,
+    connections: u64,
+    /// One connection follows the other.
+    is_connecting: bool,
+    opened: u64,
+    failed: u64,
+    lost: u64,
+    errors: u64,
+    /// How many lines of the block stand above the cursor.
+    drawn: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Silent,
+    Lines,
+    Block,
+}
+
+impl Progress {
+    pub(super) fn new(is_quiet: bool, scenario: &Scenario) -> Self {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let kind = match (is_quiet, io::stderr().is_terminal() && !is_dumb) {
+            (true, _) => Kind::Silent,
+            (false, true) => Kind::Block,
+            (false, false) => Kind::Lines,
+        };
+        Self {
+            kind,
+            connections: scenario.connections.into(),
+            is_connecting: scenario.mode == Mode::Connect,
+            opened: 0,
+            failed: 0,
+            lost: 0,
+            errors: 0,
+            drawn: 0,
+        }
+    }
+
+    /// A second is over.
+    pub(super) fn show(&mut self, when: When, tally: &Tally) {
+        self.opened += tally.opened;
+        self.failed += tally.failed;
+        self.lost += tally.lost;
+        self.errors += tally.errors.total();
+        let part = match when {
+            When::Before(_) if tally.sent.messages + tally.received.messages == 0 => {
+                "opening".to_owned()
+            }
+            When::Before(_) => "warm-up".to_owned(),
+            When::Second(second) => format!("{} s", second + 1),
+            When::After => return,
+        };
+        let connections = if self.is_connecting {
+            format!("{} opened", count(self.opened as f64))
+        } else {
+            let open = self.opened.saturating_sub(self.lost);
+            format!("{open} of {} open", self.connections)
+        };
+        let traffic = format!(
+            "{} sent, {} received",
+            count(tally.sent.messages as f64),
+            count(tally.received.messages as f64)
+        );
+        let (name, times) = if tally.latency.is_empty() {
+            ("opening ", &tally.connect)
+        } else {
+            ("", &tally.latency)
+        };
+        let times = if times.is_empty() {
+            "-".to_owned()
+        } else {
+            let quantile = |quantile| time(millis(times.value_at_quantile(quantile)));
+            let (p50, p99, max) = (quantile(0.5), quantile(0.99), quantile(1.0));
+            format!("{name}p50 {p50}, p99 {p99}, max {max}")
+        };
+        let errors = format!(
+            "{} failed, {} lost, {} errors",
+            self.failed, self.lost, self.errors
+        );
+        match self.kind {
+            Kind::Silent => {}
+            Kind::Lines => self.write(&format!(
+                "{part}: {connections}; {traffic}; {times}; {errors}\n"
+            )),
+            Kind::Block => self.redraw(&[
+                format!("  {part}"),
+                format!("  connections  {connections}"),
+                format!("  this second  {traffic}"),
+                format!("  times        {times}"),
+                format!("  so far       {errors}"),
+            ]),
+        }
+    }
+
+    /// What goes on, where there is a block.
+    pub(super) fn say(&mut self, part: &str) {
+        if self.kind == Kind::Block {
+            self.redraw(&[format!("  {part}")]);
+        }
+    }
+
+    /// Takes the block away.
+    pub(super) fn clear(&mut self) {
+        if self.kind == Kind::Block {
+            self.redraw(&[]);
+        }
+    }
+
+    fn redraw(&mut self, lines: &[String]) {
+        let mut text = String::new();
+        if self.drawn > 0 {
+            text.push_str(&format!("\x1b[{}F\x1b[J", self.drawn));
+        }
+        for line in lines {
+            // A line that wraps would be two of the block.
+            text.extend(line.chars().take(79));
+            text.push('\n');
+        }
+        self.drawn = lines.len();
+        self.write(&text);
+    }
+
+    fn write(&self, text: &str) {
+        // Without a standard error there is nobody to tell.
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+}

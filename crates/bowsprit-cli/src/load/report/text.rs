@@ -1,0 +1,179 @@
+//! The figures as people read them.
+
+use std::fmt::Write as _;
+
+use hdrhistogram::Histogram;
+
+use super::{bytes, count, digits, time};
+use crate::load::outcome::{Summary, Times};
+use crate::load::series::millis;
+
+/// How many bars the histogram has at most, and how long one is.
+const BARS: usize = 12;
+const BAR: f64 = 40.0;
+
+/// The tail that begins the second line of percentiles: two lines of four fit a narrow terminal.
+const WRAP: usize = 3;
+
+pub(super) fn write(summary: &Summary) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = figures(&mut text, summary);
+    text
+}
+
+fn figures(text: &mut String, summary: &Summary) -> std::fmt::Result {
+    let connections = &summary.connections;
+    writeln!(text, "{}: {}", summary.uri, summary.load)?;
+    if summary.is_interrupted {
+        writeln!(text, "  ended early, by a signal")?;
+    }
+    let opened = match connections.opened_per_second {
+        0.0 => String::new(),
+        rate => format!(" ({}/s)", count(rate)),
+    };
+    writeln!(
+        text,
+        "  connections  {} opened{opened}, {} failed, {} lost",
+        count(connections.opened as f64),
+        connections.failed,
+        connections.lost
+    )?;
+    if let Some(connect) = &summary.connect {
+        writeln!(text, "  opening      {}", percentiles(connect, false))?;
+    }
+    for (name, flow) in [("sent", &summary.sent), ("received", &summary.received)] {
+        if flow.messages > 0 {
+            writeln!(
+                text,
+                "  {name:<12} {} messages ({}/s), {} ({}/s)",
+                count(flow.messages as f64),
+                count(flow.messages_per_second),
+                bytes(flow.bytes as f64),
+                bytes(flow.bytes_per_second)
+            )?;
+        }
+    }
+    if let Some(latency) = &summary.latency {
+        writeln!(text, "  latency      {}", percentiles(latency, true))?;
+        histogram(text, &latency.histogram)?;
+    }
+    match summary.error_kinds.as_slice() {
+        [] => writeln!(text, "  errors       none")?,
+        kinds => {
+            let rate = digits(summary.error_rate * 100.0);
+            writeln!(text, "  errors       {} ({rate}%)", summary.errors)?;
+            for kind in kinds {
+                writeln!(text, "    {:>8}  {}", kind.count, kind.name)?;
+            }
+        }
+    }
+    own(text, summary)?;
+    for judged in &summary.thresholds {
+        let word = if judged.is_missed { "FAILED" } else { "passed" };
+        writeln!(text, "  {word}       {}", judged.verdict)?;
+    }
+    Ok(())
+}
+
+fn percentiles(times: &Times, has_all: bool) -> String {
+    let mut text = format!("p50 {}", time(times.p50_ms));
+    let tails: &[(&str, f64)] = if has_all {
+        &[
+            ("p75", times.p75_ms),
+            ("p90", times.p90_ms),
+            ("p99", times.p99_ms),
+            ("p99.9", times.p999_ms),
+            ("p99.99", times.p9999_ms),
+            ("max", times.max_ms),
+            ("mean", times.mean_ms),
+        ]
+    } else {
+        &[
+            ("p90", times.p90_ms),
+            ("p99", times.p99_ms),
+            ("max", times.max_ms),
+        ]
+    };
+    for (place, (name, value)) in tails.iter().enumerate() {
+        let separator = if place == WRAP {
+            "\n               "
+        } else {
+            ", "
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{separator}{name} {}", time(*value));
+    }
+    text
+}
+
+/// Bars over even steps of the logarithm: latencies spread over decades.
+fn histogram(text: &mut String, histogram: &Histogram<u64>) -> std::fmt::Result {
+    let (least, most) = (histogram.min().max(1), histogram.max().max(1));
+    let step = (most as f64 / least as f64)
+        .powf(1.0 / BARS as f64)
+        .max(1.05);
+    let mut rows = Vec::new();
+    let mut from = 0;
+    let mut to = least as f64;
+    while from < most && rows.len() <= BARS {
+        to *= step;
+        let end = if rows.len() == BARS {
+            u64::MAX
+        } else {
+            whole(to).max(from + 1)
+        };
+        let count = histogram.count_between(from, end - 1);
+        rows.push((end.min(most), count));
+        from = end;
+    }
+    let tallest = rows
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    for (end, count) in rows.iter().filter(|(_, count)| *count > 0) {
+        let length = (*count as f64 / tallest as f64 * BAR).ceil();
+        let bar: String = (0..)
+            .take_while(|n| f64::from(*n) < length)
+            .map(|_| '█')
+            .collect();
+        writeln!(text, "    ≤ {:>8}  {bar} {count}", time(millis(*end)))?;
+    }
+    Ok(())
+}
+
+/// A time that was stretched, as a whole number again.
+fn whole(nanos: f64) -> u64 {
+    let seconds = std::time::Duration::try_from_secs_f64(nanos / 1e9);
+    seconds.map_or(u64::MAX, crate::load::units::nanos)
+}
+
+fn own(text: &mut String, summary: &Summary) -> std::fmt::Result {
+    let own = &summary.own;
+    let mut parts = Vec::new();
+    if let Some(cost) = own.cpu_us_per_message {
+        parts.push(format!(
+            "{} µs of processor time a {}",
+            digits(cost),
+            summary.unit
+        ));
+    }
+    if let Some(busy) = own.cpu_seconds.filter(|_| summary.seconds > 0.0) {
+        parts.push(format!("{} of a core", digits(busy / summary.seconds)));
+    }
+    if let Some(memory) = own.peak_memory_bytes {
+        parts.push(format!("{} of memory", bytes(memory as f64)));
+    }
+    writeln!(text, "  this side    {}", parts.join(", "))?;
+    if let (Some(p99), Some(max)) = (own.late_p99_ms, own.late_max_ms) {
+        writeln!(
+            text,
+            "  sent late by p99 {}, max {}, which the latencies have in them",
+            time(p99),
+            time(max)
+        )?;
+    }
+    Ok(())
+}
