@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 import display_sessions
+import oneshot_sessions
 import option_sessions
 import pipe_sessions
 import probe_sessions
@@ -29,7 +30,8 @@ def main() -> int:
     lab, close = open_lab(arguments.program.resolve(), arguments.server_mjs)
     try:
         rooms = [
-            pipe_sessions, option_sessions, probe_sessions, pty_sessions, use_sessions, display_sessions,
+            pipe_sessions, oneshot_sessions, option_sessions, probe_sessions, pty_sessions, use_sessions,
+            display_sessions,
         ]
         for check in chain.from_iterable(room.checks(lab) for room in rooms):
             if arguments.only in check.name:

@@ -9,6 +9,7 @@ use bowsprit::{
 };
 
 use crate::connection::milliseconds;
+use crate::descriptors;
 use crate::events::HttpAnswer;
 use crate::options::Times;
 use crate::printer::text::{escape, excerpt};
@@ -49,9 +50,10 @@ impl Failure {
         let help = help(error, times);
         let is_plain = help.flags.is_some() || is_refused(error);
         let what = what(error, times);
-        let detail = match &help.flags {
-            Some(flags) => format!("{what} ({flags})"),
-            None => what,
+        let detail = match (descriptors::remedy(error), &help.flags) {
+            (Some(remedy), _) => format!("{what}: {remedy}"),
+            (None, Some(flags)) => format!("{what} ({flags})"),
+            (None, None) => what,
         };
         Self {
             head: head(error),

@@ -36,15 +36,16 @@ fn main() -> ExitCode {
     descriptors::raise();
     let status = Args::read().and_then(|args| match &args.form {
         None => run::run(&args),
+        Some(Form::Send(args)) => oneshot::send(args),
+        Some(Form::Listen(args)) => oneshot::listen(args),
         Some(Form::Ping(args)) => probe::ping(args),
         Some(Form::Check(args)) => probe::check(args),
         Some(Form::Run(run)) => script::run(run, args.config.as_ref()),
-        Some(Form::Replay(args)) => recording::replay(args),
         Some(Form::Serve(args)) => serve::serve(args),
         Some(Form::Load(args)) => load::load(args),
+        Some(Form::Replay(args)) => recording::replay(args),
         Some(Form::Completions(args)) => setup::completions(args),
         Some(Form::Man(args)) => setup::manual(args),
-        Some(_) => Err("not yet".to_owned()),
     });
     match status {
         Ok(status) => ExitCode::from(status),

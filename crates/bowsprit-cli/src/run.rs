@@ -13,6 +13,7 @@ use crate::events::{Event, What};
 use crate::input::Input;
 use crate::log;
 use crate::network::Report;
+use crate::oneshot;
 use crate::options::{self, DisplayOptions, Options, Plan, Several, Size};
 use crate::printer::{self, text};
 use crate::session::{Manner, Session};
@@ -33,6 +34,20 @@ const STEPS_PER_FLUSH: u64 = 64;
 /// When it cannot begin; the text says why.
 pub(crate) fn run(args: &Args) -> Result<u8, String> {
     let uri = args.uri()?;
+    if let Some(uri) = uri
+        && !io::stdin().is_terminal()
+    {
+        return match args.name {
+            None => oneshot::pipe(uri, args),
+            Some(_) => Err("--name is for connections at the prompt: a pipe has one".to_owned()),
+        };
+    }
+    if args.pipe.is_given() {
+        return Err(
+            "the options of formats and ends are for `bowsprit URI` in a pipe, send and listen"
+                .to_owned(),
+        );
+    }
     let plan = ready(&args.options, uri)?;
     let client = Client::builder().background().map_err(failed)?;
     warn_of_risks(&args.options);
@@ -128,6 +143,7 @@ pub(crate) fn ready(options: &Options, uri: Option<&str>) -> Result<Plan, String
     Ok(plan)
 }
 
+/// What to say where the program cannot begin.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
 pub(crate) fn failed(error: io::Error) -> String {
     format!("cannot start: {}", text::fault(&error))

@@ -23,6 +23,14 @@ impl Stamp {
         }
     }
 
+    /// What to put in front of something that happens now.
+    pub(crate) fn next_now(&mut self) -> String {
+        match self.kind {
+            None => String::new(),
+            Some(_) => self.next(Timestamp::now()),
+        }
+    }
+
     /// What to put in front of a line of this time.
     pub(crate) fn next(&mut self, at: Timestamp) -> String {
         let last = std::mem::replace(&mut self.last, at);

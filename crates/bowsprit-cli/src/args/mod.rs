@@ -7,7 +7,7 @@ use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::command::{DEFAULT_PORT, Name};
 use crate::load::LoadArgs;
-use crate::oneshot::{ListenArgs, SendArgs};
+use crate::oneshot::{ListenArgs, PipeOptions, SendArgs};
 use crate::options::{DisplayOptions, Options};
 use crate::probe::{CheckArgs, PingArgs};
 use crate::recording::ReplayArgs;
@@ -43,6 +43,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) options: Options,
+
+    #[command(flatten)]
+    pub(crate) pipe: PipeOptions,
 
     #[arg(hide = true)]
     words: Vec<String>,
@@ -114,7 +117,10 @@ impl Args {
         };
         match words {
             [] => Ok(None),
-            [uri] if uri.contains(':') => Ok(Some(uri)),
+            [uri] if uri.contains(':') => {
+                uri::check_scheme(uri)?;
+                Ok(Some(uri))
+            }
             [word, ..] => Err(forms::unknown(word)),
         }
     }

@@ -25,10 +25,21 @@ pub(crate) fn lengthen(text: &str) -> Option<String> {
 ///
 /// Says what was probably meant.
 pub(crate) fn check_scheme(text: &str) -> Result<(), String> {
-    if text.contains("://") || text.starts_with(UNIX) {
+    let shown = escape(text);
+    let (scheme, rest) = shown.split_once("://").unwrap_or(("", &shown));
+    let meant = match scheme.to_ascii_lowercase().as_str() {
+        "http" => Some("ws"),
+        "https" => Some("wss"),
+        _ => None,
+    };
+    if let Some(meant) = meant {
+        return Err(format!(
+            "{shown} is for HTTP: {meant}://{rest} is for WebSockets"
+        ));
+    }
+    if !scheme.is_empty() || text.to_ascii_lowercase().starts_with(UNIX) {
         return Ok(());
     }
-    let shown = escape(text);
     Err(format!(
         "{shown} has no scheme: wss://{shown}, or ws://{shown} without TLS"
     ))

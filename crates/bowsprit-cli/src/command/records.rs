@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(parse("log", "0-2 off"), Ok(Command::End { ids: Some(of) }));
         for (name, rest) in [
             ("log", "0"),
-            ("log", "x y"),
+            ("log", "+1 y"),
             ("record", "--limit 5"),
             ("record", "--limit 1x f"),
         ] {

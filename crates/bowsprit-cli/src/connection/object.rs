@@ -23,8 +23,16 @@ impl Connection {
             received_bytes: received.bytes,
             dropped: self.history.dropped().0,
             open_seconds: self.traffic.age(now).map(seconds),
-            idle_seconds: self.traffic.idle(now).filter(|_| !self.has_ended()).map(seconds),
-            buffered_bytes: if self.has_ended() { 0 } else { self.handle.buffered_bytes() },
+            idle_seconds: self
+                .traffic
+                .idle(now)
+                .filter(|_| !self.has_ended())
+                .map(seconds),
+            buffered_bytes: if self.has_ended() {
+                0
+            } else {
+                self.handle.buffered_bytes()
+            },
             peer: info.and_then(|info| info.peer().map(|peer| peer.to_string())),
             server: text(info.and_then(|info| info.response_header("server"))),
             subprotocol: text(info.and_then(|info| info.subprotocol())),

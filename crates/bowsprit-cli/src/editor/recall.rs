@@ -77,8 +77,8 @@ fn has_secret(line: &str) -> bool {
     // Any other command takes text, in which a hyphen is just that.
     let command = line.split_whitespace().next().unwrap_or_default();
     let served = line.trim_start().strip_prefix("serve ");
-    let takes_options =
-        words::takes_options(command) || !words::names().any(|name| name == command);
+    let takes_options = served.is_none()
+        && (words::takes_options(command) || !words::names().any(|name| name == command));
     behind.any(uri_has_secret)
         || takes_options && options::carries_secret(line)
         || served.is_some_and(ServeArgs::carries_secret)

@@ -164,6 +164,25 @@ impl Display {
         }
     }
 
+    /// Prints a message that no event line stands in front of.
+    pub(crate) fn payload(&mut self, message: &Message, out: &mut dyn Output) {
+        if self.view == View::Raw {
+            return self.raw(message, out);
+        }
+        let head = match message {
+            Message::Text(_) => String::new(),
+            // Its digits are not to be taken for text.
+            Message::Binary(data) => format!("binary {} ", data.len()),
+        };
+        let form = Form::of(message, self.view, true);
+        match form.short(self.palette) {
+            Some(text) => self.stamped(Timestamp::now(), &format!("{head}{text}"), out),
+            None => {
+                form.write(self.palette, Room::of_terminal(None), out);
+            }
+        }
+    }
+
     /// Prints a whole message, in this view or in that of the events.
     pub(crate) fn whole(&self, message: &Message, view: Option<View>, out: &mut dyn Output) {
         let view = view.unwrap_or(self.view);

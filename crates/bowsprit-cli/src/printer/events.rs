@@ -100,7 +100,11 @@ fn open(opened: &Opened, palette: Palette) -> String {
 }
 
 fn fail(failed: &Failed, palette: Palette) -> String {
-    format!("{} {}", palette.paint(Role::Bad, "failed"), escape(&failed.error))
+    format!(
+        "{} {}",
+        palette.paint(Role::Bad, "failed"),
+        escape(&failed.error)
+    )
 }
 
 fn pong(payload: &Payload, round_trip: Option<f64>) -> String {

@@ -84,7 +84,9 @@ pub(crate) fn ping(args: &PingArgs) -> Result<u8, String> {
         let request = plan.request(&Client::new(), &uri)?;
         let connect = What::connect(&uri, &request);
         let link = link::Link::start(request, &plan);
-        Ok(ping::Pinging::new(args, uri, connect, link).run(signals).await)
+        Ok(ping::Pinging::new(args, uri, connect, link)
+            .run(signals)
+            .await)
     })
 }
 

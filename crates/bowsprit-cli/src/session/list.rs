@@ -78,7 +78,10 @@ impl Session {
     /// A connection as an event.
     fn object(&mut self, id: u32) -> Result<Event, Refused> {
         let connection = self.existing(id)?;
-        let name = connection.name.as_ref().map(|name| name.as_str().to_owned());
+        let name = connection
+            .name
+            .as_ref()
+            .map(|name| name.as_str().to_owned());
         Ok(Event::now(Some(id), name, connection.object()))
     }
 

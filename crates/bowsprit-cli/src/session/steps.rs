@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Session;
 use super::expect::{Expecting, state};
+use crate::command::script;
 use crate::events::{Event, What};
 use crate::printer::Output;
 use crate::printer::text::escape;
@@ -368,7 +369,9 @@ impl Session {
     pub(super) fn collect(&mut self, line: &str, out: &mut dyn Output) -> bool {
         let scripting = &mut self.scripting;
         let word = variables::word(line).map_or("", |(word, _)| word);
-        let begins = BLOCK_WORDS.contains(&word) || Parser::opens_text(line);
+        // A message of several lines is the session's own.
+        let begins =
+            BLOCK_WORDS.contains(&word) || (script::is_own(word) && Parser::opens_text(line));
         if self.quit.is_some() || !(begins || scripting.parser.is_open()) {
             return false;
         }

@@ -229,13 +229,15 @@ fn hides_what_is_muted_and_counts_it_all_the_same() {
         "connect {uri}\nmute 0\nsend 0 a\n{twice}ping 0\nlist\nwatch 0\nsend 0 b\n{twice}follow 0\nclose 0\nwait 0 close\n"
     );
     let outcome = run(&[], script);
-    let lines = outcome.lines();
+    let mut lines = outcome.lines();
+    let is_row = |line: &&str| line.starts_with("> 0  open   2   1 ");
+    assert!(lines.iter().any(is_row), "{lines:?}");
+    lines.retain(|line| !line.starts_with("> id") && !is_row(line));
     assert_eq!(
         lines.get(2..),
         Some(
             &[
                 "> Muted connection 0",
-                &format!("> 0 Open {uri} (3 messages)"),
                 "> Watching connection 0 (2 messages were not shown)",
                 "0 << text 6 beat 7",
                 "0 << text 1 b",
@@ -341,11 +343,8 @@ fn shows_a_part_of_a_flood_and_counts_the_rest() {
         .sum();
     assert!(hidden > 0 && shown >= 10, "{lines:?}");
     assert_eq!(shown + hidden, 100);
-    assert!(
-        lines
-            .last()
-            .is_some_and(|line| line.contains("(100 messages)"))
-    );
+    let row = lines.last().expect("a row");
+    assert!(row.starts_with("> 0  closed 100   0 "), "{row}");
 }
 
 #[test]

@@ -2,13 +2,16 @@
 
 mod accidents;
 mod bad_input;
+mod bulk;
 mod checking;
 mod closing;
 mod connecting;
 mod contradictions;
+mod conversations;
 mod crowds;
 mod display;
 mod exit_status;
+mod formats;
 mod history;
 mod jobs;
 mod json;
@@ -23,6 +26,7 @@ mod logging;
 mod many;
 mod messages;
 mod names;
+mod oneshot_accidents;
 mod options;
 mod pinging;
 mod pipes;

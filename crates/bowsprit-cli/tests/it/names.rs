@@ -1,6 +1,6 @@
 //! Connections by name, and `.` for the one that was used last.
 
-use crate::support::{echo, run, run_against, serve};
+use crate::support::{echo, run, run_against};
 
 #[test]
 fn takes_a_name_wherever_an_id_may_stand() {
@@ -102,16 +102,13 @@ fn refuses_what_cannot_be_a_name_and_suggests_one_that_is_there() {
 }
 
 #[test]
-fn names_the_connection_of_the_command_line() {
-    let uri = format!("ws://{}", serve(echo));
-    let outcome = run(
-        &["--name", "chat", "connect", &uri],
-        "send chat hi\nwait chat message\n",
-    );
-    outcome.expect_in_order(&[
-        "> Created connection with id 0 (chat)",
-        "0 (chat) << text 2 hi",
-    ]);
+fn refuses_a_name_that_nothing_has() {
     let outcome = run(&["--name", "chat"], "");
     assert_eq!(outcome.status, Some(2), "a name for nothing: {outcome:?}");
+    let outcome = run(&["--name", "chat", "ws://127.0.0.1:1"], "");
+    let sentence = "bowsprit: --name is for connections at the prompt: a pipe has one\n";
+    assert_eq!(
+        (outcome.stderr.as_str(), outcome.status),
+        (sentence, Some(2))
+    );
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 
-use crate::support::{Outcome, run, run_in, serve};
+use crate::support::{Outcome, Program, run, run_in, serve};
 
 /// A server that tells of each request, and accepts it with the first subprotocol that it offers.
 fn listening() -> (SocketAddr, Receiver<String>) {
@@ -157,14 +157,7 @@ fn logs_in_with_a_token() {
 #[test]
 fn sends_all_cookies_in_one_header() {
     let environment = [("HARBOUR_COOKIE", "c=3")];
-    let words = [
-        "-b",
-        "a=1",
-        "--cookie",
-        "b=x=y",
-        "-b",
-        "env:HARBOUR_COOKIE",
-    ];
+    let words = ["-b", "a=1", "--cookie", "b=x=y", "-b", "env:HARBOUR_COOKIE"];
     expect(&environment, &words, "Cookie", Some("a=1; b=x=y; c=3"));
 }
 
@@ -254,19 +247,18 @@ fn connects_to_the_uri_of_the_command_line_at_once() {
         let (address, request) = listening();
         let uri = format!("ws://{address}/x");
         let arguments: Vec<&str> = words.iter().copied().chain([uri.as_str()]).collect();
-        let outcome = run(&arguments, "show 0\n");
+        // In a pipe the input is messages: what would be a command elsewhere is sent.
+        let mut program = Program::start(&arguments);
+        program.write(b"show 0\n");
         assert!(
             request
                 .recv()
                 .expect("a request")
                 .starts_with("GET /x HTTP/1.1\r\n")
         );
-        assert_eq!(
-            outcome.lines().first(),
-            Some(&"> Created connection with id 0")
-        );
-        outcome.expect_in_order(&[&format!("> URI: {uri}"), "> Status: Open"]);
-        assert_eq!(outcome.status, Some(0));
+        program.signal("TERM");
+        let outcome = program.finish();
+        assert_eq!((outcome.stdout.as_str(), outcome.status), ("", Some(143)));
     }
     for (words, told) in [
         (&["connect"][..], "bowsprit: connect needs a URI\n"),

@@ -200,7 +200,7 @@ fn says_in_one_line_why_it_could_not_begin() {
     assert_eq!(outcome.status, Some(3));
     let outcome = ping(&[], "example.org");
     assert!(
-        outcome.stderr.contains("try ws://example.org"),
+        outcome.stderr.contains("or ws://example.org without TLS"),
         "{outcome:?}"
     );
     assert_eq!(outcome.status, Some(2));

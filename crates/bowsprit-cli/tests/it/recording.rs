@@ -110,7 +110,7 @@ fn writes_everything_that_happens_on_all_connections() {
         r#""direction":"sent","opcode":"text","size":2,"text":"hi""#,
         r#""direction":"received","opcode":"binary","size":2,"base64":"AP8=""#,
         r#""code":4001,"reason":"bye","sent":{"code":4001,"reason":"bye"},"initiator":"local","clean":true"#,
-        r#""error":"connection refused (127.0.0.1:1)","exit_status":3"#,
+        r#""error":"connection refused (127.0.0.1:1)","remedy":"#,
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }

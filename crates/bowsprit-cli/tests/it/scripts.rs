@@ -232,7 +232,7 @@ fn expects_that_a_connection_does_not_open() {
     let outcome = run_script_against(refuses, &[], "connect ${uri}\nexpect 0 fail 403\n");
     outcome.expect_in_order(&[
         ">   expected  that it does not open, with HTTP 403",
-        ">   came      HTTP 401 Unauthorized",
+        ">   came      HTTP 401 Unauthorized (--auth USER:PW, --bearer TOKEN)",
     ]);
     assert_eq!(outcome.status, Some(5));
     let outcome = run_script_against(says(&[]), &[], "connect ${uri}\nexpect 0 fail\n");

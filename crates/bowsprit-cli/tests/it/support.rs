@@ -48,6 +48,22 @@ impl Outcome {
     }
 }
 
+/// What a program left behind that bytes were piped through.
+#[derive(Debug)]
+pub(crate) struct Piped {
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+    pub(crate) status: Option<i32>,
+    pub(crate) took: Duration,
+}
+
+impl Piped {
+    /// What the program printed.
+    pub(crate) fn text(&self) -> &str {
+        str::from_utf8(&self.stdout).expect("output should be UTF-8")
+    }
+}
+
 /// The program while it runs.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -169,6 +185,45 @@ impl Program {
     pub(crate) fn finish(mut self) -> Outcome {
         drop(self.child.stdin.take());
         self.wait()
+    }
+
+    /// Writes this to its standard input and closes that, reads all that it prints, and waits for its end.
+    pub(crate) fn pipe(mut self, input: impl Into<Vec<u8>>) -> Piped {
+        let mut stdin = self.child.stdin.take().expect("an open standard input");
+        let input = input.into();
+        // Who has heard enough may leave before all of it was read.
+        let writer = thread::spawn(move || drop(stdin.write_all(&input)));
+        let piped = self.heard();
+        writer.join().expect("the input should be written");
+        piped
+    }
+
+    /// Reads all that it prints while standard input stays open, and waits for its end.
+    pub(crate) fn heard(mut self) -> Piped {
+        let mut stdout = self.child.stdout.take().expect("its output");
+        let reader = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            stdout.read_to_end(&mut bytes).expect("readable output");
+            bytes
+        });
+        let stderr = self.child.stderr.take().map(read_on_a_thread);
+        self.outlive();
+        Piped {
+            took: self.started.elapsed(),
+            status: self.child.wait().expect("an exit status").code(),
+            stdout: reader.join().expect("output should be read to its end"),
+            stderr: stderr.map_or(String::new(), join),
+        }
+    }
+
+    /// Reads what it says on standard error, as it comes.
+    pub(crate) fn errors(&mut self) -> std::io::BufReader<std::process::ChildStderr> {
+        std::io::BufReader::new(self.child.stderr.take().expect("its other output"))
+    }
+
+    /// Reads what it prints, as it comes.
+    pub(crate) fn output(&mut self) -> std::io::BufReader<std::process::ChildStdout> {
+        std::io::BufReader::new(self.child.stdout.take().expect("its output"))
     }
 
     /// Waits for its end while standard input stays open.
@@ -364,6 +419,13 @@ impl Peer {
         self.write(&[&[first, length], payload].concat());
     }
 
+    /// As [`text`](Self::text), and tells whether the client is still there.
+    pub(crate) fn write_text(&mut self, text: &str) -> std::io::Result<()> {
+        let length = u8::try_from(text.len()).expect("a short text");
+        self.stream
+            .write_all(&[&[0x81, length], text.as_bytes()].concat())
+    }
+
     pub(crate) fn text(&mut self, text: &str) {
         self.frame(0x81, text.as_bytes());
     }
@@ -388,6 +450,73 @@ impl Peer {
             .zip(mask.iter().cycle())
             .for_each(|(byte, mask)| *byte ^= mask);
         Some((first & 0x0f, payload))
+    }
+
+    /// Reads one frame of any size: its opcode and its payload. `None` at the end.
+    fn read_any(stream: &mut impl std::io::Read) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 2];
+        stream.read_exact(&mut head).ok()?;
+        let [first, length] = head;
+        let length = match length & 0x7f {
+            126 => {
+                let mut length = [0; 2];
+                stream.read_exact(&mut length).ok()?;
+                u64::from(u16::from_be_bytes(length))
+            }
+            127 => {
+                let mut length = [0; 8];
+                stream.read_exact(&mut length).ok()?;
+                u64::from_be_bytes(length)
+            }
+            length => u64::from(length),
+        };
+        let mut mask = [0; 4];
+        stream.read_exact(&mut mask).ok()?;
+        let mut payload = vec![0; usize::try_from(length).expect("a message that fits")];
+        stream.read_exact(&mut payload).ok()?;
+        payload
+            .iter_mut()
+            .zip(mask.iter().cycle())
+            .for_each(|(byte, mask)| *byte ^= mask);
+        Some((first & 0x0f, payload))
+    }
+
+    /// Accepts, and sends every frame back, a ping as a pong, up to the close frame.
+    pub(crate) fn echo(self) {
+        self.echo_and_stall(|_| false, || {});
+    }
+
+    /// As [`echo`](Self::echo), but stalls where that is due at the message of this number, from 0. What it
+    /// answered before is written then.
+    pub(crate) fn echo_and_stall(mut self, is_due: impl Fn(u64) -> bool, mut stall: impl FnMut()) {
+        self.accept();
+        let mut input = std::io::BufReader::new(self.stream.try_clone().expect("a second end"));
+        let mut output = std::io::BufWriter::new(&mut self.stream);
+        let mut count = 0;
+        while let Some((opcode, payload)) = Self::read_any(&mut input) {
+            if opcode < 8 {
+                if is_due(count) {
+                    let _ = output.flush();
+                    stall();
+                }
+                count += 1;
+            }
+            let first = 0x80 | if opcode == 9 { 10 } else { opcode };
+            let length = payload.len();
+            let head = match (u8::try_from(length), u16::try_from(length)) {
+                (Ok(length @ 0..126), _) => vec![first, length],
+                (_, Ok(length)) => [&[first, 126], &length.to_be_bytes()[..]].concat(),
+                _ => [&[first, 127], &(length as u64).to_be_bytes()[..]].concat(),
+            };
+            let written = output
+                .write_all(&head)
+                .and_then(|()| output.write_all(&payload));
+            let is_idle = input.buffer().is_empty();
+            if written.is_err() || is_idle && output.flush().is_err() || opcode == 8 {
+                break;
+            }
+        }
+        let _ = output.flush();
     }
 
     /// Reads frames up to a close frame: its code and its reason.

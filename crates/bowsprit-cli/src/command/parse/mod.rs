@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::ids::is_integer;
-use super::{Command, DEFAULT_PORT, Goal, Ids, Listed, STATES, Shown, connections, records, script, sending, view, words};
+use super::{
+    Command, DEFAULT_PORT, Goal, Ids, Listed, STATES, Shown, connections, records, script, sending,
+    view, words,
+};
 use crate::options::{self, Several};
 use crate::printer::text;
 
