@@ -21,6 +21,19 @@ pub(crate) fn raise() {
 #[cfg(not(unix))]
 pub(crate) const fn raise() {}
 
+/// How many this process may have, where the system counts them.
+#[cfg(unix)]
+pub(crate) fn limit() -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current
+}
+
+/// Elsewhere sockets are not counted so.
+#[cfg(not(unix))]
+pub(crate) const fn limit() -> Option<u64> {
+    None
+}
+
 /// What to add to an error that there were too few of them, if that is what it says.
 pub(crate) fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     let mut cause = error;
@@ -37,15 +50,13 @@ pub(crate) fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
 #[cfg(unix)]
 fn remedy_of(number: i32) -> Option<String> {
     use rustix::io::Errno;
-    use rustix::process::{Resource, getrlimit};
     if number == Errno::NFILE.raw_os_error() {
         return Some("the whole system has no more: sysctl fs.file-max".to_owned());
     }
     if number != Errno::MFILE.raw_os_error() {
         return None;
     }
-    let limit = getrlimit(Resource::Nofile).current;
-    let limit = limit.map_or_else(String::new, |limit| {
+    let limit = limit().map_or_else(String::new, |limit| {
         format!("the limit of this process is {limit}; ")
     });
     Some(format!("{limit}raise it with ulimit -n before the start"))

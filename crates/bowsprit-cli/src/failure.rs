@@ -321,8 +321,8 @@ fn help_with_proxy(error: &ProxyError) -> Help {
 /// The flags that are the remedies which the library's text names.
 fn help_with_tls(error: &TlsError) -> Help {
     use TlsErrorKind::{
-        ClientCertificateRequired, Expired, NotTls, NotYetValid, PinMismatch, SelfSigned,
-        UnknownIssuer, WrongName,
+        ClientCertificateRequired, Expired, NotTls, NotYetValid, PinMismatch, Reset, SelfSigned,
+        UnexpectedEnd, UnknownIssuer, WrongName,
     };
     match error.kind() {
         SelfSigned | UnknownIssuer => Help::new(
@@ -345,6 +345,10 @@ fn help_with_tls(error: &TlsError) -> Help {
             "if that is the server's new certificate, pin it: --pin HEX",
         ),
         NotTls => Help::new("", "try ws: in place of wss:, or another port"),
+        UnexpectedEnd | Reset => Help::new(
+            "",
+            "where it does so each time, it may not speak TLS on this port, or not for this name: try ws:, another port, or --sni NAME",
+        ),
         _ => Help::default(),
     }
 }

@@ -14,7 +14,7 @@ use crate::input::Input;
 use crate::log;
 use crate::network::Report;
 use crate::oneshot;
-use crate::options::{self, DisplayOptions, Options, Plan, Several, Size};
+use crate::options::{self, DisplayOptions, Options, Plan, Several};
 use crate::printer::{self, text};
 use crate::session::{Manner, Session};
 use crate::setup::Profiles;
@@ -78,10 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
                 .iter()
                 .for_each(|line| turns.console.line(line));
         }
-        if let Some(path) = &args.display.record {
-            let limit = args.display.record_limit.map(|Size(limit)| limit as u64);
-            turns.session.record(path, limit)?;
-        }
+        turns.session.record_as(&args.display)?;
         if let Some(port) = args.serve {
             turns.session.serve(port, &mut *turns.console)?;
         }
@@ -319,7 +316,7 @@ impl Turns {
     }
 
     /// The exit status, which programs are told.
-    fn end(&mut self) -> u8 {
+    pub(crate) fn end(&mut self) -> u8 {
         let exit_status = self.status();
         self.console
             .event(&Event::now(None, None, What::Exit { exit_status }));
@@ -332,7 +329,7 @@ impl Turns {
         self.signaled.is_some()
     }
 
-    pub(crate) fn status(&self) -> u8 {
+    fn status(&self) -> u8 {
         let failure = match self.mode {
             _ if self.console.has_failed() => Some(Status::Refused),
             Mode::Script => self.session.fault(),

@@ -415,7 +415,7 @@ mod tests {
             ("expect", "Usage: expect"),
             ("expect 0", "Usage: expect"),
             ("expect 0 5s", "Usage: expect"),
-            ("expect +1 text x", "Not a connection id: zero"),
+            ("expect +1 text x", "Not a connection id: +1"),
             ("expect 0 hello", "Nothing to expect: hello"),
             ("expect 0 5x text x", "Not a time: 5x"),
             ("expect 0 matches a(", "Not a regular expression: a("),

@@ -274,6 +274,7 @@ impl Director {
         }
         self.progress.clear();
         let (begin, end) = self.window.unwrap_or_default();
+        self.series.end_at((end - begin) as f64 / 1e9);
         let busy = self.busy.zip(self.busy_before);
         Outcome {
             total: self.total,

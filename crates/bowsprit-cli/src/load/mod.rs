@@ -38,6 +38,9 @@ use crate::status::Status;
 /// When it cannot begin, or the results cannot be written.
 pub(crate) fn load(args: &LoadArgs) -> Result<u8, String> {
     let scenario = Scenario::new(args)?;
+    for threshold in &args.result.fail_if {
+        threshold.fits(scenario.mode)?;
+    }
     args.options.fit(&args.uri)?;
     let plan = Plan::new(&args.options.clone().compressing(args.sent.compress))?;
     plan.request(&Client::new(), &args.uri)?;
@@ -50,7 +53,7 @@ pub(crate) fn load(args: &LoadArgs) -> Result<u8, String> {
         Mode::Connect => 0,
         _ => director::OPENINGS,
     };
-    machine::make_room(scenario.connections, scenario.threads, openings)?;
+    machine::must_have_room(scenario.connections, scenario.threads, openings)?;
     signals::end_at_the_second().map_err(|error| format!("cannot begin: {error}"))?;
     let started = jiff::Timestamp::now();
     let progress = Progress::new(args.result.quiet, &scenario);

@@ -109,14 +109,15 @@ pub(super) struct Times {
     pub(super) min_ms: f64,
     pub(super) mean_ms: f64,
     pub(super) p50_ms: f64,
-    pub(super) p75_ms: f64,
-    pub(super) p90_ms: f64,
-    pub(super) p95_ms: f64,
-    pub(super) p99_ms: f64,
+    /// From here on `None` where the samples are so few that it would be the greatest of them.
+    pub(super) p75_ms: Option<f64>,
+    pub(super) p90_ms: Option<f64>,
+    pub(super) p95_ms: Option<f64>,
+    pub(super) p99_ms: Option<f64>,
     #[serde(rename = "p99.9_ms")]
-    pub(super) p999_ms: f64,
+    pub(super) p999_ms: Option<f64>,
     #[serde(rename = "p99.99_ms")]
-    pub(super) p9999_ms: f64,
+    pub(super) p9999_ms: Option<f64>,
     pub(super) max_ms: f64,
     /// Percentiles and their times, finer towards the end.
     pub(super) distribution: Vec<(f64, f64)>,
@@ -130,21 +131,23 @@ impl Times {
             return None;
         }
         let quantile = |quantile| millis(histogram.value_at_quantile(quantile));
+        let samples = histogram.len();
+        let tail = |value, least| (samples >= least).then(|| quantile(value));
         let point = |point: hdrhistogram::iterators::IterationValue<u64>| {
             let percentile = point.quantile_iterated_to() * 100.0;
             (percentile, millis(point.value_iterated_to()))
         };
         Some(Self {
-            samples: histogram.len(),
+            samples,
             min_ms: millis(histogram.min()),
             mean_ms: histogram.mean() / 1e6,
             p50_ms: quantile(0.5),
-            p75_ms: quantile(0.75),
-            p90_ms: quantile(0.9),
-            p95_ms: quantile(0.95),
-            p99_ms: quantile(0.99),
-            p999_ms: quantile(0.999),
-            p9999_ms: quantile(0.9999),
+            p75_ms: tail(0.75, 4),
+            p90_ms: tail(0.9, 10),
+            p95_ms: tail(0.95, 20),
+            p99_ms: tail(0.99, 100),
+            p999_ms: tail(0.999, 1_000),
+            p9999_ms: tail(0.9999, 10_000),
             max_ms: millis(histogram.max()),
             distribution: histogram.iter_quantiles(STEPS).map(point).collect(),
             histogram: histogram.clone(),
@@ -229,7 +232,7 @@ impl Outcome {
                 cpu_us_per_message: busy
                     .filter(|_| messages > 0)
                     .map(|busy| busy * 1e6 / messages as f64),
-                late_p99_ms: late.as_ref().map(|late| late.p99_ms),
+                late_p99_ms: late.as_ref().and_then(|late| late.p99_ms),
                 late_max_ms: late.as_ref().map(|late| late.max_ms),
                 peak_memory_bytes: self.memory,
             },

@@ -13,7 +13,6 @@ mod linux {
     use super::{Duration, io};
     use std::os::fd::OwnedFd;
 
-    use rustix::io::read;
     use rustix::time::{
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
@@ -48,16 +47,11 @@ mod linux {
         }
 
         pub(in super::super) async fn tick(&self) {
-            loop {
+            match self.0.readable().await {
+                // Its count is not read: setting it anew takes that back, too.
+                Ok(mut guard) => guard.clear_ready(),
                 // It fails with the runtime only, which ends the thread.
-                let Ok(mut guard) = self.0.readable().await else {
-                    return std::future::pending().await;
-                };
-                let mut count = [0; 8];
-                match guard.try_io(|fd| Ok(read(fd, &mut count)?)) {
-                    Ok(_) => return,
-                    Err(_would_block) => {}
-                }
+                Err(_) => std::future::pending().await,
             }
         }
     }

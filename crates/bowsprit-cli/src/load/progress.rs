@@ -8,6 +8,10 @@ use super::scenario::Scenario;
 use super::series::millis;
 use super::tally::Tally;
 use super::traffic::When;
+use crate::printer::columns_of;
+
+/// The width of a terminal that does not tell its own.
+const NARROW: usize = 80;
 
 /// Where progress goes, and what was counted so far.
 #[derive(Debug)]
@@ -20,8 +24,8 @@ pub(super) struct Progress {
     failed: u64,
     lost: u64,
     errors: u64,
-    /// How many lines of the block stand above the cursor.
-    drawn: usize,
+    /// How long the lines of the block are that stand above the cursor.
+    drawn: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +51,7 @@ impl Progress {
             failed: 0,
             lost: 0,
             errors: 0,
-            drawn: 0,
+            drawn: Vec::new(),
         }
     }
 
@@ -123,15 +127,19 @@ impl Progress {
 
     fn redraw(&mut self, lines: &[String]) {
         let mut text = String::new();
-        if self.drawn > 0 {
-            text.push_str(&format!("\x1b[{}F\x1b[J", self.drawn));
+        let columns = columns_of(io::stderr()).unwrap_or(NARROW);
+        // A terminal that has become narrower wraps what stands in it.
+        let rows = |length: &usize| length.div_ceil(columns).max(1);
+        let drawn: usize = self.drawn.iter().map(rows).sum();
+        if drawn > 0 {
+            text.push_str(&format!("\x1b[{drawn}F\x1b[J"));
         }
+        self.drawn.clear();
         for line in lines {
-            // A line that wraps would be two of the block.
-            text.extend(line.chars().take(79));
+            text.extend(line.chars().take(columns - 1));
+            self.drawn.push(line.chars().count().min(columns - 1));
             text.push('\n');
         }
-        self.drawn = lines.len();
         self.write(&text);
     }
 

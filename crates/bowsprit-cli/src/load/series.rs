@@ -109,6 +109,15 @@ impl Series {
         self.filled += 1;
     }
 
+    /// The measuring has ended then, within its last point.
+    pub(super) fn end_at(&mut self, seconds: f64) {
+        if let Some(last) = self.points.last_mut()
+            && seconds > last.second
+        {
+            last.seconds = last.seconds.min(seconds - last.second);
+        }
+    }
+
     pub(super) fn points(&self) -> &[Point] {
         &self.points
     }

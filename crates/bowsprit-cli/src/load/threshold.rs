@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use hdrhistogram::Histogram;
 
+use super::args::Mode;
 use super::outcome::{Flow, Judged, Summary, Times};
 use super::report;
 use super::series::millis;
@@ -189,6 +190,19 @@ impl Metric {
 }
 
 impl Threshold {
+    /// # Errors
+    ///
+    /// When it is about answers, and this mode has none: it could never be told.
+    pub(super) fn fits(&self, mode: Mode) -> Result<(), String> {
+        match self.metric {
+            Metric::Time(Of::Messages, _) if !mode.is_answered() => Err(format!(
+                "--fail-if {}: nothing is answered in this mode; times of connections are connect-p99 and so on",
+                self.text
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the run has failed by this condition, and the sentence that says so.
     pub(super) fn judge(&self, summary: &Summary) -> Judged {
         let name = self

@@ -141,8 +141,10 @@ async fn drive(
             opener = Some(tokio::spawn(dialler.clone().open_again_and_again()));
         }
         pacer.set(wait).map_err(fault)?;
-        // With something due all the time the connections still get their turns.
-        tokio::task::yield_now().await;
+        if wait.is_zero() {
+            // With something due all the time the connections still get their turns.
+            tokio::task::yield_now().await;
+        }
     }
     if let Some(opener) = opener {
         opener.abort();

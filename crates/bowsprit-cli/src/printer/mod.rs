@@ -134,12 +134,18 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// How many characters fit a row of the terminal, where that can be told.
 pub(crate) fn columns() -> Option<usize> {
-    #[cfg(unix)]
-    {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-        (size.ws_col > 0).then_some(size.ws_col.into())
-    }
-    #[cfg(not(unix))]
+    columns_of(io::stdout())
+}
+
+/// The same of another stream than standard output.
+#[cfg(unix)]
+pub(crate) fn columns_of(stream: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn columns_of<T>(_: T) -> Option<usize> {
     None
 }
 

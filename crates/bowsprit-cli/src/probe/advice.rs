@@ -18,7 +18,7 @@ pub(super) fn warnings(uri: &str, stages: &[Stage]) -> Vec<Warning> {
     let mut is_local = uri.to_ascii_lowercase().starts_with("ws+unix:");
     for stage in stages {
         match &stage.facts {
-            Facts::Connect { address, tried } => {
+            Facts::Connect { address, tried, .. } => {
                 is_local |= address.as_deref().is_some_and(is_private);
                 for (address, error) in failed(tried) {
                     let text = format!("{address} did not take the connection: {error}");
@@ -143,6 +143,7 @@ mod tests {
         stage(Facts::Connect {
             address: Some(address.to_owned()),
             tried: Vec::new(),
+            is_made: true,
         })
     }
 

@@ -119,7 +119,11 @@ impl Page {
             Facts::Dns { host, addresses } => {
                 self.row("DNS", &names(host.as_deref(), addresses), took);
             }
-            Facts::Connect { address, tried } => self.connect(address.as_deref(), tried, took),
+            Facts::Connect {
+                address,
+                tried,
+                is_made,
+            } => self.connect(address.as_deref(), tried, *is_made, took),
             Facts::Proxy { proxy } => {
                 let found = proxy.as_deref().map_or_else(|| "no tunnel".into(), escape);
                 self.row("Proxy", &found, took);
@@ -178,11 +182,17 @@ impl Page {
         }
     }
 
-    fn connect(&mut self, address: Option<&str>, tried: &[Tried], took: Option<f64>) {
-        let found = match (address, tried) {
-            (Some(address), _) => format!("connected to {address}"),
-            (None, []) => "connected".to_owned(),
-            (None, _) => "not connected".to_owned(),
+    fn connect(
+        &mut self,
+        address: Option<&str>,
+        tried: &[Tried],
+        is_made: bool,
+        took: Option<f64>,
+    ) {
+        let found = match address {
+            Some(address) => format!("connected to {address}"),
+            None if is_made => "connected".to_owned(),
+            None => "not connected".to_owned(),
         };
         self.row("TCP", &found, took);
         for tried in tried {

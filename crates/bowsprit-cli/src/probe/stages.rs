@@ -46,6 +46,9 @@ pub(super) enum Facts {
         #[serde(skip_serializing_if = "Option::is_none")]
         address: Option<String>,
         tried: Vec<Tried>,
+        /// A Unix socket has no address that could say so.
+        #[serde(skip)]
+        is_made: bool,
     },
     Proxy {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,7 +201,11 @@ impl Record {
             Step::Connected(address) => {
                 let address = address.map(|address| address.to_string());
                 let tried = std::mem::take(&mut self.tried);
-                self.done(Facts::Connect { address, tried });
+                self.done(Facts::Connect {
+                    address,
+                    tried,
+                    is_made: true,
+                });
             }
             Step::Tunneled(proxy) => {
                 let proxy = Some((*proxy).to_owned());
@@ -252,6 +259,7 @@ impl Record {
             "connect" => Facts::Connect {
                 address: None,
                 tried: std::mem::take(&mut self.tried),
+                is_made: false,
             },
             "proxy" => Facts::Proxy { proxy: None },
             "tls" => Facts::Tls { settled: None },

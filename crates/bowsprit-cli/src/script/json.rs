@@ -1,9 +1,12 @@
 //! JSON in messages: a path (RFC 9535), and what is to be found there.
 
+use std::borrow::Cow;
+
+use regex::Regex;
 use serde_json::{Number, Value};
 use serde_json_path::JsonPath;
 
-use super::relation::Relation;
+use super::relation::{self, Relation};
 use crate::printer::text::{escape, excerpt};
 
 /// The longest path, in bytes, and how deep its brackets may stand in each other: nobody writes more,
@@ -20,6 +23,8 @@ pub(crate) struct JsonCheck {
     text: String,
     path: JsonPath,
     wanted: Wanted<Value>,
+    /// What is wanted is that this matches: a path may find a million values.
+    regex: Option<Regex>,
 }
 
 /// What is to be found at a path.
@@ -40,13 +45,16 @@ impl JsonCheck {
     ///
     /// When the path is none, or the value cannot be compared so; the text says where, escaped.
     pub(crate) fn new(path: &str, wanted: Wanted<&str>) -> Result<Self, String> {
+        let mut regex = None;
         let wanted = match wanted {
             Wanted::Something => Wanted::Something,
             Wanted::Nothing => Wanted::Nothing,
             Wanted::Related(relation, text) => {
-                relation.check(text)?;
                 // What is no JSON is a text without quotes.
                 let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+                if relation == Relation::Matches {
+                    regex = Some(relation::regex(&plain(&value))?);
+                }
                 Wanted::Related(relation, value)
             }
         };
@@ -54,6 +62,7 @@ impl JsonCheck {
             text: path.to_owned(),
             path: parse(path)?,
             wanted,
+            regex,
         })
     }
 
@@ -85,7 +94,10 @@ impl JsonCheck {
             (_, []) => return Err(format!("nothing at {path}")),
             (Wanted::Related(relation, wanted), _) => (*relation, wanted),
         };
-        let mut fits = found.iter().map(|value| holds(value, relation, wanted));
+        let mut fits = found.iter().map(|value| match &self.regex {
+            Some(regex) => regex.is_match(&plain(value)),
+            None => holds(value, relation, wanted),
+        });
         // Of several values one has to fit; none may be what it must not be.
         let is_right = match relation {
             Relation::IsNot => fits.all(|fits| fits),
@@ -249,9 +261,7 @@ fn holds(value: &Value, relation: Relation, wanted: &Value) -> bool {
             values.iter().any(|value| is_same(value, wanted))
         }
         (_, Value::String(text), _) => relation.holds(text, &plain(wanted)),
-        (Relation::Contains | Relation::Matches, _, _) => {
-            relation.holds(&value.to_string(), &plain(wanted))
-        }
+        (Relation::Contains, _, _) => relation.holds(&value.to_string(), &plain(wanted)),
         (_, Value::Number(number), Value::Number(wanted)) => {
             relation.holds(&number.to_string(), &wanted.to_string())
         }
@@ -260,10 +270,10 @@ fn holds(value: &Value, relation: Relation, wanted: &Value) -> bool {
 }
 
 /// The value as text: without quotes where it is one.
-fn plain(value: &Value) -> String {
+fn plain(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => text.into(),
+        other => other.to_string().into(),
     }
 }
 

@@ -56,8 +56,6 @@ pub(crate) struct Loader {
     defined: BTreeSet<String>,
     commands: usize,
     tests: Vec<String>,
-    /// Behind `use`, lines that are no commands are messages.
-    may_talk: bool,
 }
 
 impl Loader {
@@ -73,7 +71,6 @@ impl Loader {
             defined: known.map(str::to_owned).collect(),
             commands: 0,
             tests: Vec::new(),
-            may_talk: false,
         }
     }
 
@@ -264,12 +261,18 @@ impl Loader {
     /// When it is none; the text says why, escaped.
     pub(crate) fn check(&mut self, line: &Line) -> Result<(), String> {
         self.commands += 1;
-        self.note_uses(line)?;
-        let word = variables::word(&line.text).map_or("", |(word, _)| word);
-        if self.may_talk && !words::names().any(|name| name == word) {
+        if line.text.starts_with('>') {
+            // A message as it is written.
             return Ok(());
         }
-        self.may_talk |= word == "use";
+        self.note_uses(line)?;
+        let word = variables::word(&line.text).map_or("", |(word, _)| word);
+        if word == "use" {
+            return Err(
+                "use is for lines that are typed: in a script name the connection, as in send 0 hello"
+                    .to_owned(),
+            );
+        }
         if is_plain(&line.text) || script::is_own(word) {
             if let Some(Command::Script(command)) = command::parse(&line.text)? {
                 self.defined.extend(command.defined().map(str::to_owned));

@@ -26,6 +26,7 @@ mod output;
 pub(crate) mod parse;
 pub(crate) mod relation;
 pub(crate) mod report;
+pub(crate) mod secrets;
 pub(crate) mod steps;
 pub(crate) mod variables;
 
@@ -74,8 +75,10 @@ pub(crate) fn run(args: &RunArgs, config: Option<&PathBuf>) -> Result<u8, String
     if args.check {
         return Ok(0);
     }
-    if args.files.len() > 1 && log_is_asked(&args.display) {
-        return Err("--log and --trace are for one script at a time".to_owned());
+    let display = &args.display;
+    if args.files.len() > 1 && (display.log.is_some() || display.trace || display.record.is_some())
+    {
+        return Err("--log, --trace and --record are for one script at a time".to_owned());
     }
     let plan = run::ready(&args.options, None)?;
     run::warn_of_risks(&args.options);
@@ -168,10 +171,6 @@ fn variables(args: &RunArgs) -> Result<Variables, String> {
     Ok(variables)
 }
 
-fn log_is_asked(display: &DisplayOptions) -> bool {
-    display.log.is_some() || display.trace
-}
-
 fn name_of(path: &Path) -> String {
     match path.to_str() {
         Some("-") => "standard input".to_owned(),
@@ -234,6 +233,7 @@ impl Run<'_> {
         let profiles = Profiles::new(config.cloned());
         let mut session = Session::new(client, profiles, options, sender, manner);
         session.display_as(&args.display, io::stdout().is_terminal());
+        session.record_as(&args.display)?;
         let course = Course {
             variables,
             keeps_going: args.keep_going,
@@ -248,6 +248,7 @@ impl Run<'_> {
         if is_logging {
             turns.take_last_lines().await;
         }
+        let status = turns.end();
         let cases = turns.session.take_cases();
         let begun = cases.iter().filter(|case| case.is_test).count();
         let skipped = script.tests.iter().skip(begun).cloned().collect();
@@ -258,7 +259,7 @@ impl Run<'_> {
             took: since.elapsed(),
         };
         let ended = Ended {
-            status: turns.status(),
+            status,
             is_signaled: turns.is_signaled(),
         };
         Ok((suite, ended))

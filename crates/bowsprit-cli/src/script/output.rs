@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::task::{Context, Poll};
 
 use super::report::Transcript;
-use super::variables::Secrets;
+use super::secrets::Secrets;
 use crate::console::{Console, Ids, Prompt};
 use crate::events::{Event, What};
 use crate::input::Input;

@@ -13,6 +13,9 @@ const MAX_DEPTH: usize = 32;
 /// The most rounds of a `repeat`.
 const MAX_ROUNDS: u64 = 1_000_000_000_000;
 
+/// The most bytes of values that a `for` goes through: each takes some memory, and a peer may send them.
+const MAX_VALUES: usize = 1 << 20;
+
 /// What opens a text of several lines at the end of one, and closes it in a line of its own.
 const FENCE: &str = "\"\"\"";
 
@@ -353,8 +356,11 @@ fn for_each(rest: &str) -> Result<Head, String> {
 ///
 /// # Errors
 ///
-/// When a quote is not closed.
+/// When a quote is not closed, or there are too many.
 pub(crate) fn each(text: &str) -> Result<Vec<String>, String> {
+    if text.len() > MAX_VALUES {
+        return Err(format!("The list of values has {MAX_VALUES} bytes at most"));
+    }
     shell_words::split(text).map_err(|_| "A quote in the list of values is not closed".to_owned())
 }
 

@@ -1,26 +1,17 @@
-//! Variables: what `${name}` in a line stands for, and what must not be seen of it.
+//! Variables: what `${name}` in a line stands for.
 
-use std::borrow::Cow;
-use std::cell::RefCell;
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::env;
-use std::rc::Rc;
 
 use jiff::Timestamp;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
-use crate::printer::text::{escape, excerpt};
+use super::secrets::Secrets;
+use crate::printer::text::excerpt;
 
 /// The longest text that lines and variables may come to: 16 MiB, as the largest message.
 pub(crate) const MAX_TEXT: usize = 16 << 20;
-
-/// Shorter values of the environment are not masked: they are no secrets, and their letters are everywhere.
-const MIN_SECRET: usize = 4;
-
-/// What a secret is replaced with.
-const MASK: &str = "***";
 
 /// The names that mean something by themselves.
 const SPECIAL: [&str; 6] = ["id", "message", "server", "uuid", "random", "now"];
@@ -61,10 +52,6 @@ pub(crate) struct Variables {
     values: BTreeMap<String, Text>,
     pub(crate) secrets: Secrets,
 }
-
-/// The values of the environment that were used: they are masked wherever a script's output is printed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Secrets(Rc<RefCell<Vec<String>>>);
 
 impl Variables {
     /// Reads `name=value`, as `--set` has it.
@@ -154,44 +141,6 @@ impl Variables {
             "random" => Some(own((random()? >> 96).to_string())),
             name => self.values.get(name).cloned(),
         })
-    }
-}
-
-impl Secrets {
-    /// Masks this value from now on.
-    fn keep(&self, value: &str) {
-        let mut secrets = self.0.borrow_mut();
-        if value.len() < MIN_SECRET || secrets.iter().any(|known| known == value) {
-            return;
-        }
-        // As it looks where it is printed, too.
-        let quoted = serde_json::to_string(value).unwrap_or_default();
-        let inner = quoted
-            .strip_prefix('"')
-            .and_then(|text| text.strip_suffix('"'));
-        for form in [value, &*escape(value), inner.unwrap_or(value)] {
-            if !secrets.iter().any(|known| known == form) {
-                secrets.push(form.to_owned());
-            }
-        }
-        // What has another in it is masked as a whole.
-        secrets.sort_by_key(|secret| Reverse(secret.len()));
-    }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
-    }
-
-    /// The text without them.
-    pub(crate) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut masked = Cow::Borrowed(text);
-        for secret in self.0.borrow().iter() {
-            if masked.contains(secret.as_str()) {
-                masked = Cow::Owned(masked.replace(secret.as_str(), MASK));
-            }
-        }
-        masked
     }
 }
 
@@ -439,18 +388,6 @@ mod tests {
         );
         let fault = variables.expand("${x}${x}", &Moment::default());
         assert!(fault.is_err_and(|fault| fault.contains("16777216 bytes")));
-    }
-
-    #[test]
-    fn masks_what_came_from_the_environment() {
-        let secrets = Secrets::default();
-        secrets.keep("s3cret");
-        secrets.keep("s3cret and \"more\"");
-        secrets.keep("abc");
-        assert_eq!(
-            secrets.mask(r#"a s3cret and "more" b s3cret and \"more\" c s3cret abc"#),
-            "a *** b *** c *** abc"
-        );
     }
 
     #[test]

@@ -199,8 +199,12 @@ impl Goal {
         if is_so {
             return Some(Outcome::forgiven());
         }
-        let lines = self.lines(connection, &[("came", failure.line())]);
-        Some(Outcome::failed(lines, false))
+        let mut facts = vec![("came", failure.line())];
+        let lower = |text: &str| text.to_lowercase();
+        if with.is_some_and(|text| lower(&failure.line()).contains(&lower(text))) {
+            facts.push(("differs", "it is in there in other case".to_owned()));
+        }
+        Some(Outcome::failed(self.lines(connection, &facts), false))
     }
 
     /// What has come of it when its time is over.
@@ -304,7 +308,7 @@ pub(super) fn state(id: u32, connection: &Connection) -> String {
                 "connection {id} is {}: {}, {received} received, {} sent",
                 connection.status().to_lowercase(),
                 excerpt(&connection.uri, 200),
-                connection.history.total() - received
+                connection.history.last() - received
             );
         }
     };

@@ -23,6 +23,7 @@ use crate::status::Status;
 
 mod crowd;
 mod expect;
+mod foreign;
 mod jobs;
 mod lines;
 mod list;

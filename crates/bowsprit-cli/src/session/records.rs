@@ -14,6 +14,7 @@ use crate::command::Ids;
 use crate::command::records::Command;
 use crate::connection::Connection;
 use crate::events::{Event, What, masked_uri};
+use crate::options::{DisplayOptions, Size};
 use crate::printer::Output;
 use crate::recording::{Recorder, ReplayArgs, Told, replay_in_session};
 use crate::status::Status;
@@ -87,12 +88,16 @@ impl Record {
 }
 
 impl Session {
-    /// Begins the record of everything.
+    /// Begins the record of everything, if `--record` asks for one.
     ///
     /// # Errors
     ///
     /// When the file cannot be written.
-    pub(crate) fn record(&mut self, path: &Path, limit: Option<u64>) -> Result<(), String> {
+    pub(crate) fn record_as(&mut self, display: &DisplayOptions) -> Result<(), String> {
+        let Some(path) = &display.record else {
+            return Ok(());
+        };
+        let limit = display.record_limit.map(|Size(limit)| limit as u64);
         self.begin(path, limit, None).map(drop)
     }
 

@@ -1,6 +1,5 @@
-//! The commands of scripts, and the variables in all others.
+//! The commands of scripts.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::Session;
@@ -13,7 +12,7 @@ use crate::connection::{Connection, Stage};
 use crate::printer::Output;
 use crate::printer::text::{escape, excerpt};
 use crate::script::check::{self, Pattern};
-use crate::script::variables::{self, Moment, Piece, Text, is_plain};
+use crate::script::variables::{Moment, Text, is_plain};
 use crate::script::{json, relation};
 use crate::serve::LocalServer;
 
@@ -52,66 +51,6 @@ impl Session {
 
     pub(super) fn text(&mut self, template: &str) -> Result<String, Refused> {
         self.expand(template).map(|text| text.text)
-    }
-
-    /// A line with its variables' values, as commands that know of no variables need it.
-    ///
-    /// What a peer had a hand in is text to `send` and one word to all others: it becomes no option.
-    pub(super) fn expanded<'a>(&mut self, line: &'a str) -> Result<Cow<'a, str>, Refused> {
-        let word = variables::word(line).map_or("", |(word, _)| word);
-        if is_plain(line) || script::is_own(word) {
-            return Ok(Cow::Borrowed(line));
-        }
-        if word == "send" {
-            return self.expanded_send(line).map(Cow::Owned);
-        }
-        let text = self.expand(line)?;
-        if text.is_foreign {
-            self.check_foreign(line)?;
-        }
-        Ok(Cow::Owned(text.text))
-    }
-
-    /// Each value that a peer had a hand in must be one word, and no option.
-    fn check_foreign(&mut self, line: &str) -> Result<(), Refused> {
-        for piece in variables::pieces(line)? {
-            let Piece::Value { name, .. } = piece else {
-                continue;
-            };
-            let value = self.expand(&format!("${{{name}:-}}"))?;
-            let is_word = !value.text.contains(char::is_whitespace)
-                && !value.text.starts_with(['-', '@', '"', '/', '>'])
-                && !value.text.starts_with("env:");
-            if value.is_foreign && !is_word {
-                return Err(format!(
-                    "{name} came from a peer and is not one plain word: {} (send, expect, assert, let and echo take it)",
-                    excerpt(&value.text, 60)
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn expanded_send(&mut self, line: &str) -> Result<String, Refused> {
-        let rest = variables::word(line)
-            .and_then(|(_, rest)| rest)
-            .unwrap_or_default();
-        let Some((ids, message)) = variables::word(rest) else {
-            return Ok(line.to_owned());
-        };
-        let ids = self.text(ids)?;
-        if ids.contains(char::is_whitespace) {
-            return Err(format!("Not a connection id: {}", excerpt(&ids, 40)));
-        }
-        let Some(message) = message else {
-            return Ok(format!("send {ids}"));
-        };
-        // Whatever it comes to, a message that begins with a variable is a text. Only a file is one
-        // because of what stands before.
-        let first = message.split([' ', '\t']).next().unwrap_or_default();
-        let is_text = !is_plain(first) && !first.starts_with('@');
-        let mark = if is_text { "-- " } else { "" };
-        Ok(format!("send {ids} {mark}{}", self.text(message)?))
     }
 
     pub(super) fn perform_script(

@@ -176,6 +176,10 @@ impl Session {
                 }
                 self.scripting.current = Some(Current::new(Rc::clone(&line), true));
                 self.carry_out(&line.text, out);
+                if self.block.take().is_some() {
+                    // The next lines of a script are commands.
+                    self.refuse("Not sent: the JSON value is not complete (behind send <id> \"\"\" it may go on)", out);
+                }
             }
             Some(Work::Block(step)) => self.enter_block(&step, out),
             Some(Work::Round(Some((name, value)))) => {

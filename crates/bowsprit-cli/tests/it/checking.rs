@@ -299,3 +299,24 @@ fn fails_where_the_server_ends_the_connection_at_once() {
     assert!(outcome.stdout.contains("1008"), "{outcome:?}");
     assert_eq!(outcome.status, Some(8), "{outcome:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_that_nobody_serves_is_not_connected() {
+    let outcome = check(&[], "ws+unix:/nowhere/bowsprit.sock");
+    assert_eq!(outcome.status, Some(3), "{outcome:?}");
+    assert!(
+        outcome.stdout.contains("TCP        not connected"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_port_that_hangs_up_on_tls_is_told_what_to_try() {
+    let address = serve(|mut peer: Peer| {
+        peer.read_some();
+    });
+    let outcome = check(&[], &format!("wss://{address}"));
+    assert_eq!(outcome.status, Some(4), "{outcome:?}");
+    assert!(outcome.stdout.contains("try ws:"), "{outcome:?}");
+}

@@ -54,6 +54,30 @@ fn a_count_is_sent_and_answered_exactly() {
 }
 
 #[test]
+fn what_was_asked_for_by_count_is_measured_until_its_last_answer() {
+    const DELAY: Duration = Duration::from_millis(250);
+    let uri = open(|peer| {
+        while let Some((opcode @ (1 | 2), payload)) = peer.read() {
+            thread::sleep(DELAY);
+            peer.frame(0x80 | opcode, &payload);
+        }
+    });
+    // All of them are sent in one moment, which has no rate.
+    let (_, figures) = figures(&["-c", "2", "-n", "2"], &uri);
+    let seconds = figures.number("/seconds");
+    assert!(seconds >= DELAY.as_secs_f64(), "{seconds}");
+    let last = figures.number("/series/0/seconds");
+    assert!(
+        (last - seconds.min(1.0)).abs() < 1e-6,
+        "{last} of {seconds}"
+    );
+    for path in ["/sent", "/received"] {
+        let rate = figures.number(&format!("{path}/messages_per_second"));
+        assert!((rate - 2.0 / seconds).abs() < 1e-3, "{path}: {rate}");
+    }
+}
+
+#[test]
 fn a_delay_of_the_server_is_in_every_latency() {
     const DELAY: Duration = Duration::from_millis(40);
     let uri = open(|peer| {
@@ -310,16 +334,8 @@ fn receivers_of_a_broadcast_count_what_comes() {
 #[test]
 fn a_threshold_that_cannot_be_judged_is_missed() {
     let uri = open(|peer| peer.echo_close());
-    let options = [
-        "--mode",
-        "listen",
-        "-c",
-        "1",
-        "-d",
-        "100ms",
-        "--fail-if",
-        "p99>1s",
-    ];
+    let options = ["-c", "1", "-n", "1", "--answer-timeout", "100ms"];
+    let options = [&options[..], &["--fail-if", "p99>1s"]].concat();
     let (outcome, _) = figures(&options, &uri);
     assert_eq!(outcome.status, Some(1));
     assert!(

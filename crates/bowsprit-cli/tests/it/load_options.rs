@@ -22,6 +22,14 @@ fn refuses_options_that_contradict_each_other() {
         (vec!["--message", "@/nowhere"], "cannot read /nowhere"),
         (vec!["--fail-if", "p99>50"], "needs its unit"),
         (vec!["--fail-if", "speed>50"], "there are the metrics"),
+        (
+            vec!["--mode", "connect", "--fail-if", "p99>5ms"],
+            "connect-p99",
+        ),
+        (
+            vec!["--mode", "listen", "--fail-if", "max>5ms"],
+            "nothing is answered in this mode",
+        ),
         (vec!["--connections", "0"], "connections"),
         (vec!["--size", "2..1"], "range"),
         (vec!["--warmup", "off"], "--warmup cannot be off"),

@@ -55,15 +55,19 @@ fn people_read_figures_on_standard_output_and_progress_beside_it() {
     for word in [
         "2 opened",
         "latency      p50 ",
-        "p99.99 ",
+        "p99 ",
         "errors       none",
         "this side    ",
         "█",
     ] {
         assert!(outcome.stdout.contains(word), "{word}: {}", outcome.stdout);
     }
-    let quiet = load(&["-n", "1"], &uri);
+    let quiet = load(&["-c", "1", "-n", "5"], &uri);
     assert_eq!(quiet.stderr, "");
+    let few = &quiet.stdout;
+    assert!(few.contains("p75 ") && few.contains("max "), "{few}");
+    // Of five samples they would be the greatest one under other names.
+    assert!(!few.contains("p90 ") && !few.contains("p99"), "{few}");
 }
 
 #[test]

@@ -235,6 +235,8 @@ fn expects_that_a_connection_does_not_open() {
         ">   came      HTTP 401 Unauthorized (--auth USER:PW, --bearer TOKEN)",
     ]);
     assert_eq!(outcome.status, Some(5));
+    let outcome = run_script_against(refuses, &[], "connect ${uri}\nexpect 0 fail unauthorized\n");
+    outcome.expect_in_order(&[">   differs   it is in there in other case"]);
     let outcome = run_script_against(says(&[]), &[], "connect ${uri}\nexpect 0 fail\n");
     outcome.expect_in_order(&[">   came      it opened"]);
     assert_eq!(outcome.status, Some(1));
@@ -706,4 +708,201 @@ fn waits_and_expects_take_messages_from_the_same_row() {
         ">   state     connection 0 closed 1000 (Normal close) by this side",
     ]);
     assert_eq!(outcome.status, Some(1));
+}
+
+#[test]
+fn a_peer_chooses_no_files_and_no_programs() {
+    for (value, line) in [
+        ("out.txt", "save 0 ${x}"),
+        ("out.jsonl", "record ${x}"),
+        ("out.jsonl", "log 0 ${x}"),
+        ("out.jsonl", "replay ${x}"),
+        ("reboot", "serve --exec ${x} 0"),
+        ("key.pem", "connect --key ${x} ws://127.0.0.1:9"),
+        ("ca.pem", "connect --ca=\"${x}\" ws://127.0.0.1:9"),
+        ("ca.pem", "set ca ${x}"),
+        ("ws+unix:/run/x", "connect ${x}"),
+        ("env:HOME", "connect --bearer ${x} ws://127.0.0.1:9"),
+        ("--insecure", "connect ${x} ws://127.0.0.1:9"),
+        ("save", "${x} 0 out.txt"),
+        ("a'", "connect --name ${x} ws://127.0.0.1:9"),
+        ("", "connect --name ${x} ws://127.0.0.1:9"),
+    ] {
+        let outcome = run_script_against(
+            move |mut peer| {
+                peer.accept();
+                peer.text(value);
+                peer.echo_close();
+            },
+            &[],
+            &[
+                "connect ${uri}\nexpect 0 any\ncapture x message\n",
+                line,
+                "\n",
+            ]
+            .concat(),
+        );
+        assert_eq!(outcome.status, Some(1), "{line}: {}", outcome.stdout);
+        let refused = format!("> FAILED a.bws:4: {line}\n>   x came from a peer");
+        assert!(outcome.stdout.contains(&refused), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_peer_has_no_file_sent() {
+    let folder = Folder::new();
+    let secret = folder.file("secret", "not for them");
+    for line in [
+        "send 0 --binary ${x}",
+        "send 0 @${y}",
+        "send 0 --file ${y}",
+        "send 0 --binary @${y}",
+        "every 10ms send 0 @${y}",
+        "every 10ms send 0 --file ${y}",
+    ] {
+        let text = format!("@{secret}");
+        let outcome = run_script_against(
+            move |mut peer| {
+                peer.accept();
+                peer.text(&text);
+                peer.echo_close();
+            },
+            &[],
+            &[
+                "connect ${uri}\nexpect 0 any\ncapture x message\ncapture y matches @(.*)\n",
+                line,
+                "\n",
+            ]
+            .concat(),
+        );
+        assert_eq!(outcome.status, Some(1), "{line}: {}", outcome.stdout);
+        let refused = format!("> FAILED a.bws:5: {line}");
+        assert!(outcome.stdout.contains(&refused), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_token_of_a_peer_is_the_value_of_an_option() {
+    let outcome = run_script_against(
+        |mut peer| {
+            let request = peer.request();
+            peer.answer(&request, "");
+            if !request.contains("Bearer t-17") {
+                peer.text("t-17");
+            }
+            peer.echo_close();
+        },
+        &[],
+        "connect ${uri}\nexpect 0 any\ncapture token message\nclose 0\nconnect --bearer ${token} ${uri}\n\
+         expect 1 50ms nothing\n",
+    );
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stdout);
+}
+
+#[test]
+fn records_what_a_script_does() {
+    let folder = Folder::new();
+    let record = folder.path("record.jsonl");
+    let outcome = run_script_against(
+        says(&["hello"]),
+        &["--record", &record],
+        "connect ${uri}\nexpect 0 any\n",
+    );
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stdout);
+    let record = fs::read_to_string(&record).expect("a record");
+    assert!(record.contains(r#""text":"hello""#), "{record}");
+    assert!(record.contains(r#""event":"close""#), "{record}");
+}
+
+#[test]
+fn tells_programs_of_each_script_from_start_to_exit() {
+    let folder = Folder::new();
+    let good = folder.file("a.bws", "echo hello\n");
+    let bad = folder.file("b.bws", "assert 1 = 2\n");
+    let outcome = run(&["run", "--json", &good, &bad], "");
+    assert_eq!(outcome.status, Some(1));
+    let event = |line: &&str| line.contains(r#""event":"start""#) || line.contains("exit");
+    let marks: Vec<&str> = outcome.lines().into_iter().filter(event).collect();
+    let [first, passed, second, failed] = marks.as_slice() else {
+        panic!("{marks:?}");
+    };
+    assert!(first.contains("start") && second.contains("start"));
+    assert!(passed.contains(r#""exit_status":0"#) && failed.contains(r#""exit_status":1"#));
+    assert_eq!(outcome.lines().last(), Some(failed));
+}
+
+#[test]
+fn sends_lines_behind_a_bracket_as_they_are() {
+    let outcome = run_script_against(
+        |mut peer| {
+            peer.accept();
+            for expected in ["a ${b}", "two\nlines"] {
+                assert_eq!(peer.read(), Some((1, expected.as_bytes().to_vec())));
+            }
+            peer.text("sent");
+            peer.echo_close();
+        },
+        &[],
+        "connect ${uri}\n> a ${b}\n> \"\"\"\n  two\n  lines\n  \"\"\"\nexpect 0 text sent\n",
+    );
+    assert_eq!(
+        outcome.status,
+        Some(0),
+        "{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+}
+
+#[test]
+fn takes_no_command_for_a_message_and_no_message_for_a_command() {
+    let outcome = run_script(&[], "use 0\necho hello\n");
+    assert_eq!(outcome.status, Some(2), "{}", outcome.stdout);
+    assert!(
+        outcome
+            .stderr
+            .contains("a.bws:1: use is for lines that are typed"),
+        "{}",
+        outcome.stderr
+    );
+    // The lines behind an open JSON value are no part of it.
+    let outcome = run_script_against(
+        says(&[]),
+        &[],
+        "connect ${uri}\nsend 0 --json {\"a\":\necho never\n",
+    );
+    assert_eq!(outcome.status, Some(1));
+    outcome.expect_in_order(&[
+        "> FAILED a.bws:2: send 0 --json {\"a\":",
+        ">   Not sent: the JSON value is not complete (behind send <id> \"\"\" it may go on)",
+    ]);
+    assert!(!outcome.stdout.contains("never"), "{}", outcome.stdout);
+}
+
+#[test]
+fn bounds_the_values_that_a_loop_goes_through() {
+    let outcome = run_script(
+        &[],
+        "let x = a\nrepeat 20\nlet x = ${x} ${x}\nend\nfor y in ${x}\nend\n",
+    );
+    assert_eq!(outcome.status, Some(1));
+    outcome.expect_in_order(&[
+        "> FAILED a.bws:5: for y in ${x}",
+        ">   The list of values has 1048576 bytes at most",
+    ]);
+}
+
+#[test]
+fn tells_the_state_of_a_connection_that_was_made_again() {
+    let outcome = run_script_against(
+        says(&["hello"]),
+        &[],
+        "connect ${uri}\nexpect 0 any\nclose 0\nreconnect 0\nexpect 0 any\nsend 0 x\nassert status 0 closed\n",
+    );
+    assert!(
+        outcome.stdout.contains(", 2 received, 1 sent\n"),
+        "{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
 }

@@ -128,15 +128,16 @@ fn row(page: &mut String, name: &str, times: &Times) -> std::fmt::Result {
         count(times.samples as f64)
     )?;
     for value in [
-        times.mean_ms,
-        times.p50_ms,
+        Some(times.mean_ms),
+        Some(times.p50_ms),
         times.p90_ms,
         times.p99_ms,
         times.p999_ms,
         times.p9999_ms,
-        times.max_ms,
+        Some(times.max_ms),
     ] {
-        write!(page, "<td class=\"number\">{}</td>", time(value))?;
+        let value = value.map(time).unwrap_or_default();
+        write!(page, "<td class=\"number\">{value}</td>")?;
     }
     writeln!(page, "</tr>")
 }

@@ -53,7 +53,11 @@ pub(super) fn write(summary: &Summary, options: &ResultOptions) -> Result<(), St
         };
         written.map_err(|error| {
             let path = path.display().to_string();
-            format!("cannot write {}: {}", escape(&path), fault(&error))
+            let place = match path.as_str() {
+                "-" => "to standard output".into(),
+                path => escape(path),
+            };
+            format!("cannot write {place}: {}", fault(&error))
         })?;
     }
     Ok(())

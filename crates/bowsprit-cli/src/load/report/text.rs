@@ -77,32 +77,36 @@ fn figures(text: &mut String, summary: &Summary) -> std::fmt::Result {
 }
 
 fn percentiles(times: &Times, has_all: bool) -> String {
-    let mut text = format!("p50 {}", time(times.p50_ms));
-    let tails: &[(&str, f64)] = if has_all {
+    let (greatest, mean) = (Some(times.max_ms), Some(times.mean_ms));
+    let tails: &[(&str, Option<f64>)] = if has_all {
         &[
             ("p75", times.p75_ms),
             ("p90", times.p90_ms),
             ("p99", times.p99_ms),
             ("p99.9", times.p999_ms),
             ("p99.99", times.p9999_ms),
-            ("max", times.max_ms),
-            ("mean", times.mean_ms),
+            ("max", greatest),
+            ("mean", mean),
         ]
     } else {
         &[
             ("p90", times.p90_ms),
             ("p99", times.p99_ms),
-            ("max", times.max_ms),
+            ("max", greatest),
         ]
     };
-    for (place, (name, value)) in tails.iter().enumerate() {
+    let mut text = format!("p50 {}", time(times.p50_ms));
+    let told = tails
+        .iter()
+        .filter_map(|(name, value)| Some((name, (*value)?)));
+    for (place, (name, value)) in told.enumerate() {
         let separator = if place == WRAP {
             "\n               "
         } else {
             ", "
         };
         // Writing to a string cannot fail.
-        let _ = write!(text, "{separator}{name} {}", time(*value));
+        let _ = write!(text, "{separator}{name} {}", time(value));
     }
     text
 }
@@ -167,11 +171,12 @@ fn own(text: &mut String, summary: &Summary) -> std::fmt::Result {
         parts.push(format!("{} of memory", bytes(memory as f64)));
     }
     writeln!(text, "  this side    {}", parts.join(", "))?;
-    if let (Some(p99), Some(max)) = (own.late_p99_ms, own.late_max_ms) {
+    if let Some(max) = own.late_max_ms {
+        let p99 = own.late_p99_ms.map(|p99| format!("p99 {}, ", time(p99)));
         writeln!(
             text,
-            "  sent late by p99 {}, max {}, which the latencies have in them",
-            time(p99),
+            "  sent late by {}max {}, which the latencies have in them",
+            p99.unwrap_or_default(),
             time(max)
         )?;
     }

@@ -86,7 +86,9 @@ pub(super) struct Traffic {
     start: u64,
     measured: u64,
     end: u64,
-    /// When the last message was sent by count.
+    /// When the last message was sent.
+    silent: Option<u64>,
+    /// When the measuring was over before its time: by count, or by a signal.
     ended: Option<u64>,
     pub(super) lines: Vec<Line>,
     /// The number of the first line among those of all threads.
@@ -144,6 +146,7 @@ impl Traffic {
             start: u64::MAX,
             measured: u64::MAX,
             end: u64::MAX,
+            silent: None,
             ended: None,
             lines: std::iter::repeat_with(Line::default)
                 .take(share.lines)
@@ -251,7 +254,7 @@ impl Traffic {
             _ if self.live == 0 => true,
             Stage::Running => false,
             Stage::Draining => {
-                let last = self.ended.unwrap_or(now);
+                let last = self.silent.unwrap_or(now);
                 // Overdue answers are given up a little later than they are due.
                 let patience = nanos(self.scenario.patience).saturating_add(SECOND);
                 has_settled || now > last.saturating_add(patience)
@@ -310,8 +313,12 @@ impl Traffic {
 
     /// No message is sent any more.
     pub(super) fn stop(&mut self, now: u64, stage: Stage) {
-        self.ended = Some(self.ended.unwrap_or(self.end).min(now));
+        self.silent.get_or_insert(now);
         self.stage = stage;
+        // What was asked for by count is measured until its last answer.
+        if stage == Stage::Closing {
+            self.ended = Some(self.end.min(now));
+        }
     }
 
     fn set_live(&mut self, index: u32, is_live: bool) {
