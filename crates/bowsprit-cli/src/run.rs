@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, String> {
         let signals = Signals::new().map_err(failed)?;
         let console = open_console(mode, &args.display)?;
         let mut turns = Turns::new(session, events, signals, console, mode);
-        if mode.greets() && uri.is_none() && !args.display.quiet {
+        if mode.greets() && uri.is_none() && !args.display.quiet && !args.display.json {
             console::GREETING
                 .iter()
                 .for_each(|line| turns.console.line(line));

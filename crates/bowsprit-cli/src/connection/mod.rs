@@ -12,6 +12,7 @@ use crate::history::History;
 use crate::network::{Failure, Flow, Retried};
 use crate::options::Plan;
 use crate::printer::Output;
+use crate::printer::palette::{Palette, Role};
 use crate::printer::text::escape;
 
 mod facts;
@@ -204,9 +205,16 @@ impl Connection {
 
     /// The block of `show`: the lines of the original, then, unless they are unwanted, the facts that
     /// it did not tell.
-    pub(crate) fn show(&self, out: &mut dyn Output, what: Shown, with_facts: bool) {
+    pub(crate) fn show(
+        &self,
+        out: &mut dyn Output,
+        what: Shown,
+        with_facts: bool,
+        palette: Palette,
+    ) {
         out.line(&format!("> URI: {}", escape(&self.uri)));
-        out.line(&format!("> Status: {}", self.status()));
+        let (status, role) = (self.status(), Role::of_state(&self.state()));
+        out.line(&format!("> Status: {}", palette.paint(role, &status)));
         out.line(&format!("> Remote Server: {}", self.server()));
         out.line(&format!("> Error/close reason: {}", self.reason()));
         out.line(&format!(

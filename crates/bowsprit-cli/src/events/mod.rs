@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use crate::network::{Failure, Retried};
+use crate::printer::text;
 use crate::recording::mask;
 
 mod http;
@@ -464,7 +465,7 @@ impl Event {
     /// The event as one line of JSON, with its end.
     pub(crate) fn to_json(&self) -> String {
         // No map in it has keys that are not text, and no number is infinite.
-        let mut line = serde_json::to_string(self).unwrap_or_default();
+        let mut line = text::json(serde_json::to_string(self).unwrap_or_default());
         line.push('\n');
         line
     }

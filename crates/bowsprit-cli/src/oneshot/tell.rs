@@ -1,6 +1,5 @@
 //! Everything that happens passes here: payloads or JSON to standard output, lines to standard error.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use bowsprit::{Kind, Message, MessageRef};
@@ -10,7 +9,6 @@ use super::frame;
 use crate::events::{Direction, Event, Payload, What, seconds};
 use crate::network::Failure;
 use crate::options::{DisplayOptions, Size, View};
-use crate::printer::text::is_hidden;
 use crate::printer::{Display, Output, events, warn};
 use crate::recording::Recorder;
 use crate::stamp::Stamp;
@@ -24,8 +22,8 @@ const ID: u32 = 0;
 /// How what comes is printed.
 #[derive(Debug)]
 enum Look {
-    /// Events, one JSON object a line; for people where a terminal shows them.
-    Json { is_terminal: bool },
+    /// Events, one JSON object a line.
+    Json,
     /// Payloads as they came.
     Stream(Framing),
     /// Payloads for people: nothing acts on the terminal.
@@ -77,7 +75,7 @@ impl Tell {
         Ok(Self {
             place,
             look: match (display.json, is_terminal) {
-                (true, is_terminal) => Look::Json { is_terminal },
+                (true, _) => Look::Json,
                 (false, true) => Look::Terminal(framing, Box::new(Display::new(display, true))),
                 (false, false) => Look::Stream(framing),
             },
@@ -110,7 +108,7 @@ impl Tell {
 
     /// Whether messages are wanted as events, besides their payloads.
     const fn wants_messages(&self) -> bool {
-        matches!(self.look, Look::Json { .. }) || self.recorder.is_some()
+        matches!(self.look, Look::Json) || self.recorder.is_some()
     }
 
     /// The one place that every event passes.
@@ -119,8 +117,7 @@ impl Tell {
         let event = Event::now(id, None, what);
         self.record(&event);
         match self.look {
-            Look::Json { is_terminal: true } => self.print(harmless(&event.to_json()).as_bytes()),
-            Look::Json { is_terminal: false } => self.print(event.to_json().as_bytes()),
+            Look::Json => self.print(event.to_json().as_bytes()),
             Look::Stream(_) | Look::Terminal(..) => {}
         }
         if let Some(line) = self.line(&event) {
@@ -189,7 +186,7 @@ impl Tell {
             self.happened(What::message(Direction::Received, message));
         }
         match &mut self.look {
-            Look::Json { .. } => {}
+            Look::Json => {}
             Look::Stream(framing) => {
                 if message.kind() == Kind::Binary && framing.kind == Kind::Text {
                     return Err(format!(
@@ -248,22 +245,6 @@ impl Tell {
     }
 }
 
-/// A line of JSON that does nothing to a terminal. What JSON leaves as it is stands only within its strings.
-fn harmless(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_hidden(c) && c != '\n' {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a string cannot fail.
-                let _ = write!(shown, "\\u{unit:04x}");
-            }
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
 /// A message in the digits of its format.
 fn spelled(framing: &Framing, message: &MessageRef<'_>) -> String {
     let framing = Framing {
@@ -287,26 +268,5 @@ impl Output for Lines<'_> {
     fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
         self.0.push(b'\n');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn writes_json_for_a_terminal_that_is_the_same_and_does_nothing() {
-        let attack: String = ('\0'..=char::MAX).collect();
-        let json = serde_json::to_string(&attack).expect("JSON");
-        assert!(
-            json.chars().any(is_hidden),
-            "JSON alone does not escape it all"
-        );
-        let shown = harmless(&json);
-        assert!(!shown.chars().any(is_hidden));
-        assert_eq!(
-            serde_json::from_str::<String>(&shown).expect("JSON"),
-            attack
-        );
     }
 }

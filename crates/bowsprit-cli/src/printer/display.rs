@@ -26,6 +26,8 @@ const DEFAULT_FLOOD: u32 = 500;
 pub(crate) struct Display {
     /// What comes is printed to a terminal.
     is_for_people: bool,
+    /// It is printed as JSON: no text in it has colours.
+    is_json: bool,
     timestamps: Option<Timestamps>,
     view: View,
     color: Color,
@@ -53,6 +55,7 @@ impl Display {
     pub(crate) fn new(options: &DisplayOptions, is_terminal: bool) -> Self {
         let mut display = Self {
             is_for_people: is_terminal,
+            is_json: options.json,
             timestamps: options.timestamps,
             view: options.view,
             color: options.color,
@@ -74,7 +77,8 @@ impl Display {
             Setting::View(view) => self.view = view,
             Setting::Color(color) => {
                 self.color = color;
-                self.palette = Palette::new(color.is_wanted(self.is_for_people));
+                let is_wanted = !self.is_json && color.is_wanted(self.is_for_people);
+                self.palette = Palette::new(is_wanted);
             }
             Setting::Fold(bound) => self.fold = Some(bound),
             Setting::Flood(bound) => self.flood_limit = Some(bound),

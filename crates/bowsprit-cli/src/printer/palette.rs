@@ -35,6 +35,18 @@ pub(crate) enum Role {
     Word,
 }
 
+impl Role {
+    /// What a connection in this state is.
+    pub(crate) fn of_state(state: &str) -> Self {
+        match state {
+            "open" => Self::Good,
+            "connecting" | "retrying" => Self::Doubtful,
+            "failed" => Self::Bad,
+            _ => Self::Aside,
+        }
+    }
+}
+
 impl Palette {
     /// Lines as they are.
     pub(crate) const PLAIN: Self = Self { has_colors: false };

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bowsprit::{ConnectError, ConnectRequest};
 
 use super::Session;
+use super::send::connections;
 use crate::connection::{Span, Stage};
 use crate::events::What;
 use crate::network::Failure;
@@ -164,7 +165,8 @@ impl Session {
         let kinds = self.crowds.ended.take();
         let kinds = kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
         let kinds: Vec<String> = kinds.collect();
-        out.line(&format!("> {sum} connections ended: {}", kinds.join(", ")));
+        let ended = connections(sum);
+        out.line(&format!("> {ended} ended: {}", kinds.join(", ")));
     }
 
     /// When to tell something of crowds, if nothing else happens.

@@ -1,6 +1,6 @@
 //! `expect`: what must come on a connection, or happen to it, and what to tell where it does not.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bowsprit::CloseCode;
@@ -33,7 +33,8 @@ pub(super) enum Wish {
 /// An `expect` that has not come about.
 #[derive(Debug)]
 pub(super) struct Expecting {
-    pub(super) goals: Vec<Goal>,
+    /// By connection.
+    pub(super) goals: BTreeMap<u32, Goal>,
     pub(super) limit: Duration,
     pub(super) since: Instant,
 }
@@ -41,8 +42,8 @@ pub(super) struct Expecting {
 /// What one connection has to do with it.
 #[derive(Debug)]
 pub(super) struct Goal {
-    pub(super) id: u32,
-    pub(super) wish: Wish,
+    id: u32,
+    wish: Wish,
     /// The messages that `until` passed over: the last of them, and how many.
     passed: VecDeque<String>,
     passed_count: u64,

@@ -3,10 +3,12 @@
 use std::mem;
 
 use super::Session;
-use crate::command::{self, Command, Id, Ids, Payload, QUOTES};
+use crate::command::{self, Command, Id, Ids, Payload, QUOTES, script};
 use crate::console::Prompt;
 use crate::input::MAX_LINE;
 use crate::printer::Output;
+use crate::script::parse::{BLOCK_WORDS, Parser};
+use crate::script::variables;
 use crate::status::Status;
 
 /// The prompt of the original.
@@ -114,6 +116,14 @@ impl Session {
 
     /// A command; its variables get their values here.
     fn command(&mut self, line: &str) -> Result<Option<Command>, String> {
+        // Those of several lines begin where lines are commands, and were taken there.
+        let word = variables::word(line).map_or("", |(word, _)| word);
+        let is_text = script::is_own(word) && Parser::opens_text(line);
+        if is_text || BLOCK_WORDS.contains(&word) {
+            return Err(format!(
+                "{word} goes on in further lines, which are messages now: /use comes first"
+            ));
+        }
         self.expanded(line).and_then(|line| command::parse(&line))
     }
 

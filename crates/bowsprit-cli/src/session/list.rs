@@ -8,6 +8,7 @@ use crate::command::{Ids, Listed, STATES, Shown};
 use crate::connection::{Connection, Size, Span, Spread, messages};
 use crate::events::{Direction, Event};
 use crate::printer::Output;
+use crate::printer::palette::Role;
 use crate::printer::text::escape;
 
 /// The columns; those of numbers are flush right. The URI is the last, without a width.
@@ -59,13 +60,17 @@ impl Session {
 
     /// How many there are in each state.
     fn list_states(&self, out: &mut dyn Output) {
+        let palette = self.display.palette();
         let mut states = BTreeMap::<String, usize>::new();
         for connection in &self.connections {
             *states.entry(connection.state()).or_default() += 1;
         }
         let known = STATES.iter().filter_map(|state| {
             let count = states.get(*state)?;
-            Some(format!("{count} {state}"))
+            Some(format!(
+                "{count} {}",
+                palette.paint(Role::of_state(state), state)
+            ))
         });
         let known: Vec<String> = known.collect();
         out.line(&format!(
@@ -105,22 +110,31 @@ impl Session {
                 *width = (*width).max(cell.len());
             }
         }
-        let line = |cells: &[String; COLUMNS.len()], uri: &str| {
+        let palette = self.display.palette();
+        let line = |cells: &[String; COLUMNS.len()], uri: &str, is_head: bool| {
             let mut line = ">".to_owned();
             for ((cell, width), (name, is_right)) in cells.iter().zip(widths).zip(COLUMNS) {
                 if name == "name" && !has_names {
                     continue;
                 }
-                line.push_str(&match is_right {
+                let padded = match is_right {
                     true => format!(" {cell:>width$}"),
                     false => format!(" {cell:<width$}"),
-                });
+                };
+                let painted = match name {
+                    _ if is_head => padded.into(),
+                    "id" => palette.paint(Role::Id, &padded),
+                    "state" => palette.paint(Role::of_state(cell), &padded),
+                    _ => padded.into(),
+                };
+                line.push_str(&painted);
             }
             format!("{line} {uri}")
         };
-        out.line(&line(&head, "uri"));
+        let first = line(&head, "uri", true);
+        out.line(&palette.paint(Role::Aside, &first));
         rows.iter()
-            .for_each(|(cells, uri)| out.line(&line(cells, uri)));
+            .for_each(|(cells, uri)| out.line(&line(cells, uri, false)));
     }
 
     pub(super) fn show(
@@ -154,7 +168,8 @@ impl Session {
             if !matches!(ids, Ids::One(_)) {
                 out.line(&format!("> Connection {}", self.titled(id)));
             }
-            self.existing(id)?.show(out, what, with_facts);
+            let palette = self.display.palette();
+            self.existing(id)?.show(out, what, with_facts, palette);
         }
         self.refuse_all(&missing, out);
         Ok(())

@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bowsprit::{Client, Message};
+use bowsprit::Client;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::command::{self, Command, Name};
-use crate::connection::{Connection, Stage};
-use crate::events::{Direction, Event, What};
+use crate::connection::Connection;
 use crate::input::Input;
-use crate::log::Entry;
-use crate::network::{Change, Report};
+use crate::network::Report;
 use crate::options::{DisplayOptions, Options, Plan};
 use crate::printer::palette::Role;
-use crate::printer::text::escape;
 use crate::printer::{Display, Output};
 use crate::serve::LocalServer;
 use crate::setup::Profiles;
@@ -23,7 +20,9 @@ use crate::status::Status;
 
 mod crowd;
 mod expect;
+mod faults;
 mod foreign;
+mod hear;
 mod jobs;
 mod lines;
 mod list;
@@ -39,6 +38,7 @@ mod view;
 mod wait;
 
 use crowd::Crowds;
+use faults::Faults;
 use jobs::Jobs;
 use lines::Block;
 use messages::Room;
@@ -102,16 +102,7 @@ pub(crate) struct Session {
     records: Records,
     /// What a script does, and its variables.
     scripting: Scripting,
-    /// What went wrong, the first first: once on each connection, and once besides.
-    faults: Vec<Fault>,
-}
-
-/// Something that went wrong.
-#[derive(Clone, Copy, Debug)]
-struct Fault {
-    /// On this connection.
-    id: Option<u32>,
-    status: Status,
+    faults: Faults,
 }
 
 impl Session {
@@ -149,7 +140,7 @@ impl Session {
             quit: None,
             records: Records::default(),
             scripting: Scripting::default(),
-            faults: Vec::new(),
+            faults: Faults::default(),
         }
     }
 
@@ -176,8 +167,12 @@ impl Session {
         let is_waiting = self.wait.take().is_some();
         if self.quit.is_some() {
             self.quit_now();
-        } else if self.block.take().is_some() {
+        } else if self.block.take().is_some() || self.scripting.is_in_text() {
+            self.interrupt_script();
             out.line("> Message given up");
+        } else if self.is_collecting() {
+            self.interrupt_script();
+            out.line("> Lines given up");
         } else if self.interrupt_script() || is_waiting {
             out.line("> Stopped waiting");
         } else {
@@ -249,7 +244,7 @@ impl Session {
 
     /// What went wrong first: a line that was refused, or a connection.
     pub(crate) fn fault(&self) -> Option<Status> {
-        self.faults.first().map(|fault| fault.status)
+        self.faults.first()
     }
 
     /// The ids and names with their URIs, for completion: not of what has ended long ago.
@@ -320,174 +315,8 @@ impl Session {
     /// Remembers that something went wrong, on a connection or not, for the exit status.
     fn note(&mut self, id: Option<u32>, status: Status) {
         // Who quits does not call it a failure that a connection ends, or is never made.
-        if self.quit.is_none() && self.faults.iter().all(|fault| fault.id != id) {
-            self.faults.push(Fault { id, status });
-        }
-    }
-
-    fn handle_change(&mut self, id: u32, change: Change, out: &mut dyn Output) {
-        let Some(connection) = self.connections.get_mut(id as usize) else {
-            return;
-        };
-        let (what, fault) = match change {
-            Change::Opened { info, at } => {
-                let what = What::opened(&info, at.saturating_duration_since(connection.started));
-                connection.info = Some(info);
-                connection.stage = Stage::Open;
-                connection.traffic.open(at);
-                (what, None)
-            }
-            Change::Failed(failure) => {
-                let what = What::failed(&connection.uri, &failure);
-                let fault = failure.status;
-                connection.stage = Stage::Failed(failure);
-                self.ongoing -= 1;
-                (what, fault)
-            }
-            Change::Received(message) => {
-                connection.heard(message.as_bytes().len());
-                connection
-                    .inbox
-                    .push(message.clone(), self.manner.is_script);
-                self.remember(id, Direction::Received, message.clone());
-                (What::message(Direction::Received, message), None)
-            }
-            Change::Pong {
-                payload,
-                round_trip,
-            } => {
-                connection.heard(payload.len());
-                if let Some(time) = round_trip {
-                    connection.traffic.measured(time);
-                }
-                // A pong that answers no ping of ours is of no interest (RFC 6455 §5.5.3).
-                let Some(ping) = connection.take_pong(&payload) else {
-                    return;
-                };
-                // What this program made up says nothing.
-                let payload = if ping.is_own { Vec::new() } else { payload };
-                (What::pong(&payload, round_trip), None)
-            }
-            Change::Pinged(payload) => {
-                connection.heard(payload.len());
-                (What::ping(Direction::Received, &payload, None), None)
-            }
-            Change::Queued(message, result) => {
-                connection.is_sending = false;
-                match result {
-                    Ok(()) => self.sent(id, message, out),
-                    Err(error) => {
-                        let answer = send::send_fault(id, connection, error);
-                        self.refuse(&answer, out);
-                    }
-                }
-                return;
-            }
-            Change::Retried(retried) => {
-                connection.retry(&retried);
-                if let Some(closed) = &retried.ended {
-                    self.tell(id, What::ended(closed, None), out);
-                }
-                (What::retried(&retried), None)
-            }
-            Change::Ended(closed, status) => {
-                let what = What::ended(&closed, status);
-                connection.stage = Stage::Closed(closed);
-                connection.traffic.end(Instant::now());
-                self.ongoing -= 1;
-                (what, status)
-            }
-        };
-        if let Some(fault) = fault {
-            self.note(Some(id), fault);
-        }
-        let has_ended = matches!(what, What::Fail(_) | What::Close(_));
-        self.tell(id, what, out);
-        if has_ended {
-            self.leave_jobs(id, out);
-            self.leave_ended(id, out);
-        }
-    }
-
-    /// A message is on its way.
-    fn sent(&mut self, id: u32, message: Message, out: &mut dyn Output) {
-        self.remember(id, Direction::Sent, message.clone());
-        self.tell(id, What::message(Direction::Sent, message), out);
-    }
-
-    /// Tells what happened on a connection to whoever is to know.
-    fn tell(&mut self, id: u32, what: What, out: &mut dyn Output) {
-        let Some(connection) = self.connections.get(id as usize) else {
-            return;
-        };
-        let name = connection
-            .name
-            .as_ref()
-            .map(Name::as_str)
-            .map(str::to_owned);
-        let is_common = matches!(
-            what,
-            What::Open(_) | What::Fail(_) | What::Close(_) | What::Retry { .. }
-        );
-        let is_told_of_many = connection.is_one_of_many && is_common;
-        if is_told_of_many {
-            self.count_in_crowd(id, &what, out);
-        }
-        let event = Event::now(Some(id), name, what);
-        self.records.write(&event, out);
-        if self.manner.is_quiet {
-            return;
-        }
-        if is_told_of_many {
-            out.event_of_many(&event);
-        } else {
-            self.print(&event, out);
-        }
-    }
-
-    /// A line of the library's log, with this program's id where the connection is its own.
-    fn print_log(&mut self, entry: &Entry, out: &mut dyn Output) {
-        if entry.dropped > 0 {
-            out.line(&format!("> {} lines of the log dropped", entry.dropped));
-        }
-        let id = entry.id.as_deref();
-        let own = id.and_then(|id| self.ids.get(id)).copied();
-        let text = match id.filter(|_| own.is_none()) {
-            // The echo server's connections have ids of the library only.
-            Some(id) => format!("{} id={}", entry.text, escape(id)),
-            None => entry.text.clone(),
-        };
-        let event = Event::now(own, None, What::Log { text });
-        self.display.event(&event, 0, out);
-    }
-
-    /// Ends the wait if what it waits for has happened, or never will; on this connection, if it is given.
-    fn check_wait(&mut self, only: Option<u32>, out: &mut dyn Output) {
-        self.check_pending(out);
-        let (answers, taken_on) = match &mut self.wait {
-            None => return,
-            Some(Wait::Server | Wait::Replay) => (Vec::new(), None),
-            Some(Wait::Connections { goals, .. }) => {
-                wait::check(goals, &mut self.connections, only)
-            }
-        };
-        self.scripting.take_on(taken_on);
-        let is_over = match &self.wait {
-            Some(Wait::Connections { goals, .. }) => goals.is_empty(),
-            Some(Wait::Replay) => !self.records.is_replaying(),
-            _ => self.server.is_none(),
-        };
-        if is_over {
-            self.wait = None;
-            self.tell_ends(out);
-        }
-        self.refuse_all(&answers, out);
-    }
-
-    /// In a script, takes no further line until this has happened.
-    fn wait_in_script(&mut self, wait: Wait) {
-        if self.manner.is_script {
-            self.wait = Some(wait);
+        if self.quit.is_none() {
+            self.faults.add(id, status);
         }
     }
 

@@ -126,11 +126,19 @@ impl Session {
                 continue;
             }
             let (uri, plan) = (Arc::clone(&connection.uri), Arc::clone(&connection.plan));
-            let (request, flow) = self.request(id, &uri, &plan)?;
+            let (request, flow) = match self.request(id, &uri, &plan) {
+                Ok(made) => made,
+                // Others have begun, and must go on.
+                Err(answer) => {
+                    refusals.push(answer);
+                    continue;
+                }
+            };
             let handle = request.handle();
             self.ids.insert(handle.id().to_string(), id);
             self.existing(id)?.begin_again(handle, flow);
             self.ongoing += 1;
+            self.tell(id, What::connect(&uri, &request), out);
             waiting.push((id, request));
         }
         match waiting.as_slice() {

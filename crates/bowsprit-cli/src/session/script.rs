@@ -159,20 +159,22 @@ impl Session {
             (None, Aim::Nothing) => DEFAULT_SILENCE,
             (None, _) => DEFAULT_LIMIT,
         };
-        let goals = found.into_iter().map(|id| Goal::new(id, wish.clone()));
+        let goals = found
+            .into_iter()
+            .map(|id| (id, Goal::new(id, wish.clone())));
         self.scripting.pending = Some(Pending::Expect(Expecting {
             goals: goals.collect(),
             limit,
             since: Instant::now(),
         }));
         self.refuse_all(&missing, out);
-        self.check_pending(out);
+        self.check_pending(None, out);
         Ok(())
     }
 
-    /// Ends an `expect` if it has come about, or never will.
-    pub(super) fn check_pending(&mut self, out: &mut dyn Output) {
-        self.settle_goals(out, |_, _| None);
+    /// Ends an `expect` if it has come about, or never will; on this connection, if it is given.
+    pub(super) fn check_pending(&mut self, only: Option<u32>, out: &mut dyn Output) {
+        self.settle_goals(only, out, |_, _| None);
     }
 
     /// Ends what has taken its time.
@@ -187,7 +189,9 @@ impl Session {
         match &self.scripting.pending {
             Some(Pending::Expect(expecting)) => {
                 let limit = expecting.limit;
-                self.settle_goals(out, |goal, connection| Some(goal.expire(connection, limit)));
+                self.settle_goals(None, out, |goal, connection| {
+                    Some(goal.expire(connection, limit))
+                });
             }
             _ => self.scripting.pending = None,
         }
@@ -195,6 +199,7 @@ impl Session {
 
     fn settle_goals(
         &mut self,
+        only: Option<u32>,
         out: &mut dyn Output,
         otherwise: impl Fn(&Goal, &Connection) -> Option<Outcome>,
     ) {
@@ -206,8 +211,7 @@ impl Session {
             return;
         };
         let mut failures = Vec::new();
-        expecting.goals.retain_mut(|goal| {
-            let id = goal.id;
+        let mut is_open = |id: u32, goal: &mut Goal| {
             let Some(connection) = self.connections.get_mut(id as usize) else {
                 return false;
             };
@@ -221,11 +225,20 @@ impl Session {
                 self.scripting.taken_on = Some(id);
             }
             if outcome.is_forgiven {
-                self.faults.retain(|fault| fault.id != Some(id));
+                self.faults.forgive(id);
             }
             failures.extend(outcome.failure);
             false
-        });
+        };
+        match only {
+            None => expecting.goals.retain(|id, goal| is_open(*id, goal)),
+            Some(id) => {
+                let goal = expecting.goals.get_mut(&id);
+                if goal.is_some_and(|goal| !is_open(id, goal)) {
+                    expecting.goals.remove(&id);
+                }
+            }
+        }
         if !expecting.goals.is_empty() {
             self.scripting.pending = Some(Pending::Expect(expecting));
         }
@@ -280,7 +293,7 @@ impl Session {
                     out,
                 );
             } else if code.is_some() || status == "failed" {
-                self.faults.retain(|fault| fault.id != Some(id));
+                self.faults.forgive(id);
             }
         }
         self.refuse_all(&missing, out);

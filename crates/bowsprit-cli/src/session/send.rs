@@ -273,7 +273,7 @@ fn bad_connection(id: u32, connection: &Connection) -> String {
     format!("Bad Connection (connection {id} {how})")
 }
 
-fn connections(count: usize) -> String {
+pub(super) fn connections(count: usize) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{count} connection{ending}")
 }

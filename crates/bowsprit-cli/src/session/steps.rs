@@ -1,5 +1,6 @@
 //! The steps of a script that runs: which line is next, what has failed, and which test it belongs to.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -312,12 +313,10 @@ impl Session {
 
     /// The connections that failed or ended badly, and that no test has told of.
     fn unexpected(&self, case: &Case) -> Vec<(u32, String)> {
-        let told = |id: &u32| {
-            let mut cases = self.scripting.cases.iter().chain([case]);
-            cases.any(|case| case.told.contains(id))
-        };
-        let faults = self.faults.iter().filter_map(|fault| fault.id);
-        let described = faults.filter(|id| !told(id)).filter_map(|id| {
+        let cases = self.scripting.cases.iter().chain([case]);
+        let told: BTreeSet<u32> = cases.flat_map(|case| case.told.iter().copied()).collect();
+        let untold = self.faults.ids().filter(|id| !told.contains(id));
+        let described = untold.filter_map(|id| {
             let connection = self.connections.get(id as usize)?;
             Some((id, state(id, connection)))
         });
@@ -426,8 +425,7 @@ impl Session {
 
     /// Ctrl-C: whether there was something to stop.
     pub(super) fn interrupt_script(&mut self) -> bool {
-        let is_busy =
-            self.scripting.pending.is_some() || self.is_stepping() || self.is_collecting();
+        let is_busy = self.scripting.pending.is_some() || self.is_stepping();
         self.stop_script();
         is_busy
     }

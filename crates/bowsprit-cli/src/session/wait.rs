@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::Session;
 use crate::command::Goal;
 use crate::connection::{Connection, Stage, milliseconds};
+use crate::printer::Output;
 
 /// How long a `ping` of a script waits for its pong.
 pub(super) const PONG_LIMIT: Duration = Duration::from_secs(10);
@@ -82,10 +84,40 @@ impl Wait {
     }
 }
 
+impl Session {
+    /// Ends the wait if what it waits for has happened, or never will; on this connection, if it is given.
+    pub(super) fn check_wait(&mut self, only: Option<u32>, out: &mut dyn Output) {
+        self.check_pending(only, out);
+        let (answers, taken_on) = match &mut self.wait {
+            None => return,
+            Some(Wait::Server | Wait::Replay) => (Vec::new(), None),
+            Some(Wait::Connections { goals, .. }) => check(goals, &mut self.connections, only),
+        };
+        self.scripting.take_on(taken_on);
+        let is_over = match &self.wait {
+            Some(Wait::Connections { goals, .. }) => goals.is_empty(),
+            Some(Wait::Replay) => !self.records.is_replaying(),
+            _ => self.server.is_none(),
+        };
+        if is_over {
+            self.wait = None;
+            self.tell_ends(out);
+        }
+        self.refuse_all(&answers, out);
+    }
+
+    /// In a script, takes no further line until this has happened.
+    pub(super) fn wait_in_script(&mut self, wait: Wait) {
+        if self.manner.is_script {
+            self.wait = Some(wait);
+        }
+    }
+}
+
 /// Drops the goals that are reached, and those that never will be; returns the answers to these, and
 /// the connection that a message was taken on last. Only those of one connection are looked at where
 /// something has happened on that one.
-pub(super) fn check(
+fn check(
     goals: &mut BTreeMap<u32, Target>,
     connections: &mut [Connection],
     only: Option<u32>,

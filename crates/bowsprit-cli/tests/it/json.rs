@@ -99,7 +99,8 @@ fn prints_every_thing_that_happens_as_an_object() {
 
 #[test]
 fn prints_answers_as_events_and_says_which_are_refusals() {
-    let outcome = run(&["--json"], "nonsense\nlist\nhelp list\n");
+    // Colours are for people.
+    let outcome = run(&["--json", "--color=always"], "nonsense\nlist\nhelp list\n");
     let answers = of_kind(&outcome, "answer");
     let refused = json!({"event": "answer", "text": "Unrecognized Command", "refused": true});
     assert_eq!(answers[0], refused);
