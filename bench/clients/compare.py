@@ -10,6 +10,7 @@ did the job, the exit status, and the CPU time of the client. The clients take t
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ SCRIPT = """\
 connect --name ship {chat}
 connect --name shore {chat}
 send ship ahoy
-expect shore ahoy
+expect shore text ahoy
 """
 
 
@@ -70,7 +71,7 @@ def row(client: str, job: Job, places: dict[str, str], folder: Path, environment
     # Who is stopped was not waited for: its time is not known.
     cpu = "" if outcome.status is None else f"{outcome.cpu:.2f} s"
     status = "none" if outcome.status is None else str(outcome.status)
-    shown = command.replace("{", "").replace("}", "").replace("|", "\\|")
+    shown = re.sub(r"\{(\w+)\}", lambda place: place[1].upper(), command).replace("|", "\\|")
     return f"| {client} | `{shown}` | {'**yes**' if not fault else f'no: {fault}'} | {status} | {cpu} |"
 
 

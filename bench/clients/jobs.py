@@ -1,5 +1,6 @@
 """The ten jobs: what each client is told to do, and when that was done right."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,20 +41,27 @@ def ended(judge: Callable[[Outcome], str]) -> Callable[[Outcome], str]:
 
 
 def answered(outcome: Outcome) -> str:
-    return "" if outcome.stdout.split() == [b"hi"] and outcome.status == 0 else "no answer printed"
+    if outcome.stdout.split() != [b"hi"]:
+        return "more than the answer is printed" if b"hi" in outcome.stdout else "no answer printed"
+    return "" if outcome.status == 0 else "another exit status than 0"
 
 
 def all_lines(outcome: Outcome) -> str:
     expected = (outcome.folder / "lines").read_bytes()
     if outcome.stdout == expected:
         return ""
-    count = outcome.stdout.count(b"\n")
+    count = len(set(expected.split()) & set(outcome.stdout.split()))
+    if count == LINES:
+        return "more than the lines is printed"
     return f"{count:,} of {LINES:,} lines came back"
 
 
 def five_ticks(outcome: Outcome) -> str:
     ticks = [f"tick {number}".encode() for number in range(1, 6)]
-    return "" if [line for line in outcome.stdout.splitlines() if line] == ticks else "not the five messages"
+    if [line for line in outcome.stdout.splitlines() if line] == ticks:
+        return ""
+    told = all(tick in outcome.stdout for tick in ticks)
+    return "more than the five messages is printed" if told else "not the five messages"
 
 
 def same_file(outcome: Outcome) -> str:
@@ -82,8 +90,9 @@ def gives_up(outcome: Outcome) -> str:
 
 
 def three_pongs(outcome: Outcome) -> str:
-    count = (outcome.stdout + outcome.stderr).count(b"ms")
-    return "" if count >= 3 else "no round trips printed"
+    text = outcome.stdout + outcome.stderr
+    count = len(re.findall(rb"time=[0-9.]+ ms|RTT [0-9.]+ s", text))
+    return "" if count == 3 else f"{count} round trips printed"
 
 
 def heard_each_other(outcome: Outcome) -> str:
@@ -99,8 +108,8 @@ JOBS = [
             "bowsprit": "bowsprit send {echo} hi",
             "websocat1": "echo hi | websocat {echo}",
             "websocat4": "echo hi | websocat4 {echo}",
-            "wscat": "wscat -c {echo} -x hi -w 1",
-            "python": "echo hi | python -m websockets {echo}",
+            "wscat": "wscat -c {echo} -x hi -w 1 < <(sleep 9)",
+            "python": "(echo hi; sleep 1) | python -m websockets {echo}",
         },
         ended(answered),
     ),
@@ -109,10 +118,10 @@ JOBS = [
         "every line comes back, in order",
         {
             "bowsprit": "bowsprit {echo} < lines",
-            "websocat1": "websocat {echo} < lines",
-            "websocat4": "websocat4 {echo} < lines",
-            "wscat": "wscat -c {echo} < lines",
-            "python": "python -m websockets {echo} < lines",
+            "websocat1": "(cat lines; sleep 2) | websocat {echo}",
+            "websocat4": "(cat lines; sleep 12) | websocat4 {echo}",
+            "wscat": "(sleep 1; cat lines; sleep 12) | wscat -c {echo}",
+            "python": "(cat lines; sleep 12) | python -m websockets {echo}",
         },
         ended(all_lines),
         90.0,
@@ -122,10 +131,10 @@ JOBS = [
         "prints five, ends by itself",
         {
             "bowsprit": "bowsprit listen -n 5 {feed}",
-            "websocat1": "websocat -U --max-messages-rev 5 {feed}",
-            "websocat4": "websocat4 -U {feed} | head -n 5",
-            "wscat": "wscat -c {feed} | head -n 5",
-            "python": "sleep 20 | python -m websockets {feed} | head -n 5",
+            "websocat1": "websocat -E --max-messages-rev 5 {feed} < <(sleep 9)",
+            "websocat4": "websocat4 {feed} < <(sleep 9) | head -n 5",
+            "wscat": "wscat -c {feed} < <(sleep 9) | head -n 5",
+            "python": "python -m websockets {feed} < <(sleep 9) | head -n 11",
         },
         ended(five_ticks),
     ),
@@ -134,8 +143,8 @@ JOBS = [
         "the same bytes come back",
         {
             "bowsprit": "bowsprit send --binary {echo} @file > back",
-            "websocat1": "websocat -b -B 2000000 -1 {echo} < file > back",
-            "websocat4": "websocat4 -b {echo} < file > back",
+            "websocat1": "websocat -b -B 2000000 -n1 {echo} < file > back",
+            "websocat4": "(cat file; sleep 1) | websocat4 -b -B 2000000 {echo} > back",
             "wscat": "",
             "python": "",
         },
@@ -146,10 +155,10 @@ JOBS = [
         "tells the code, exits with another status than 0",
         {
             "bowsprit": "bowsprit listen {bye}",
-            "websocat1": "sleep 20 | websocat {bye}",
-            "websocat4": "sleep 20 | websocat4 {bye}",
-            "wscat": "wscat -c {bye}",
-            "python": "sleep 20 | python -m websockets {bye}",
+            "websocat1": "websocat -E -v {bye} < <(sleep 9)",
+            "websocat4": "websocat4 -E --log-traffic {bye} < <(sleep 9)",
+            "wscat": "wscat -c {bye} < <(sleep 9)",
+            "python": "python -m websockets {bye} < <(sleep 9)",
         },
         ended(tells_code),
         10.0,
@@ -161,7 +170,7 @@ JOBS = [
             "bowsprit": "bowsprit send {secret} hi",
             "websocat1": "echo hi | websocat {secret}",
             "websocat4": "echo hi | websocat4 {secret}",
-            "wscat": "wscat -c {secret} -x hi",
+            "wscat": "wscat -c {secret} -x hi < <(sleep 9)",
             "python": "echo hi | python -m websockets {secret}",
         },
         ended(tells_401),
@@ -186,7 +195,7 @@ JOBS = [
             "bowsprit": f"bowsprit send --ca ca.pem --bearer {TOKEN} -s chat {{wss}} hi",
             "websocat1": f"echo hi | SSL_CERT_FILE=ca.pem websocat -H='Authorization: Bearer {TOKEN}' --protocol chat {{wss}}",
             "websocat4": f"echo hi | SSL_CERT_FILE=ca.pem websocat4 -H 'Authorization: Bearer {TOKEN}' --protocol chat {{wss}}",
-            "wscat": f"wscat --ca ca.pem -H 'Authorization: Bearer {TOKEN}' -s chat -c {{wss}} -x hi -w 1",
+            "wscat": f"wscat --ca ca.pem -H 'Authorization: Bearer {TOKEN}' -s chat -c {{wss}} -x hi -w 1 < <(sleep 9)",
             "python": "",
         },
         ended(answered),
@@ -196,7 +205,7 @@ JOBS = [
         "prints three times, ends by itself",
         {
             "bowsprit": "bowsprit ping -c 3 -i 100ms {echo}",
-            "websocat1": "sleep 4 | websocat -E --ping-interval 1 --print-ping-rtts {echo}",
+            "websocat1": "websocat --ping-interval 1 --max-sent-pings 3 --print-ping-rtts {echo} < <(sleep 3.5)",
             "websocat4": "",
             "wscat": "",
             "python": "",
@@ -210,7 +219,7 @@ JOBS = [
             "bowsprit": "bowsprit run chat.bow",
             "websocat1": "(sleep 1 | websocat {chat}) & (sleep 0.3; echo ahoy; sleep 0.3) | websocat {chat}; wait",
             "websocat4": "(sleep 1 | websocat4 {chat}) & (sleep 0.3; echo ahoy; sleep 0.3) | websocat4 {chat}; wait",
-            "wscat": "(wscat -c {chat} -w 1 -x a) & sleep 0.3; wscat -c {chat} -x ahoy -w 1; wait",
+            "wscat": "wscat -c {chat} < <(sleep 2) & sleep 1; wscat -c {chat} -x ahoy < <(sleep 1); wait",
             "python": "(sleep 1 | python -m websockets {chat}) & (sleep 0.3; echo ahoy; sleep 0.3) | python -m websockets {chat}; wait",
         },
         ended(heard_each_other),

@@ -15,6 +15,9 @@ pub(super) fn unknown(word: &str) -> String {
         .collect();
     let shown = escape(word);
     match words::closest(word, || forms.iter().copied()) {
+        Some(form) if form == word => {
+            format!("{shown} comes first, and the options behind it: bowsprit {shown} --option ...")
+        }
         Some(meant) => format!("{shown} is no form of this program (did you mean {meant}?)"),
         None if word.contains(':') => {
             "one URI at a time; further ones are for the prompt".to_owned()

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::command::{DEFAULT_PORT, Name};
@@ -31,7 +32,7 @@ pub(crate) struct Args {
     pub(crate) serve: Option<u16>,
 
     /// Read this configuration file; '' for none
-    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) config: Option<PathBuf>,
 
     /// Call the connection to URI so, in place of 0
@@ -98,9 +99,7 @@ impl Args {
             setup::print(help.as_bytes())?;
             std::process::exit(0);
         }
-        let definition = definition();
-        let whole = setup::layers::add(&definition, typed)?;
-        let matches = definition.get_matches_from(whole);
+        let matches = setup::layers::read(&mut definition(), typed)?;
         Self::from_arg_matches(&matches).map_err(|fault| fault.to_string())
     }
 

@@ -122,6 +122,8 @@ impl FromStr for Delimiter {
 pub(super) enum Bounds {
     /// These bytes behind it.
     Delimiter(Vec<u8>),
+    /// A newline behind a text, nothing behind a binary message.
+    TextLine,
     /// Its length in four bytes before it.
     Length,
     /// Nothing: the stream is one message, or the boundaries are not kept.
@@ -157,7 +159,11 @@ impl OutputOptions {
         if self.ends().is_some() && !matches!(self.output, None | Some(OutputFormat::Lines)) {
             return Err(MEANINGLESS.to_owned());
         }
-        Ok(self.build(is_binary))
+        let mut framing = self.build(is_binary);
+        if is_binary && self.output.is_none() && self.ends().is_none() {
+            framing.bounds = Bounds::TextLine;
+        }
+        Ok(framing)
     }
 
     fn ends(&self) -> Option<Vec<u8>> {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bowsprit::{Kind, MessageRef};
 
 use super::format::{Bounds, Code, Framing};
 
@@ -12,7 +13,12 @@ use super::format::{Bounds, Code, Framing};
 /// # Errors
 ///
 /// When its length does not fit in front of it.
-pub(super) fn push(framing: &Framing, payload: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn push(
+    framing: &Framing,
+    message: &MessageRef<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
+    let payload = message.as_bytes();
     if framing.bounds == Bounds::Length {
         let len = u32::try_from(payload.len())
             .map_err(|_| "the message is longer than four bytes can say".to_owned())?;
@@ -23,8 +29,10 @@ pub(super) fn push(framing: &Framing, payload: &[u8], out: &mut Vec<u8>) -> Resu
         Code::Base64 => out.extend_from_slice(STANDARD.encode(payload).as_bytes()),
         Code::Hex => out.extend_from_slice(digits(payload).as_bytes()),
     }
-    if let Bounds::Delimiter(end) = &framing.bounds {
-        out.extend_from_slice(end);
+    match &framing.bounds {
+        Bounds::Delimiter(end) => out.extend_from_slice(end),
+        Bounds::TextLine if message.kind() == Kind::Text => out.push(b'\n'),
+        Bounds::TextLine | Bounds::Length | Bounds::Nothing | Bounds::Json => {}
     }
     Ok(())
 }
@@ -41,7 +49,24 @@ fn digits(payload: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bowsprit::Kind;
+
+    fn pushed(framing: &Framing, message: &MessageRef<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        push(framing, message, &mut out).expect("a short message");
+        out
+    }
+
+    #[test]
+    fn puts_a_newline_behind_texts_only_where_binary_messages_come_raw() {
+        let framing = Framing {
+            bounds: Bounds::TextLine,
+            code: Code::Plain,
+            kind: Kind::Binary,
+        };
+        assert_eq!(pushed(&framing, &"text".into()), b"text\n");
+        let binary = MessageRef::Binary(b"\xff\0".as_slice().into());
+        assert_eq!(pushed(&framing, &binary), b"\xff\0");
+    }
 
     #[test]
     fn keeps_the_boundaries_of_messages() {
@@ -54,10 +79,9 @@ mod tests {
             (end(), Code::Hex, b"ff00\n"),
         ] {
             let kind = Kind::Binary;
-            let mut out = Vec::new();
             let framing = Framing { bounds, code, kind };
-            push(&framing, b"\xff\0", &mut out).expect("a short message");
-            assert_eq!(out, printed, "{framing:?}");
+            let message = MessageRef::Binary(b"\xff\0".as_slice().into());
+            assert_eq!(pushed(&framing, &message), printed, "{framing:?}");
         }
     }
 }

@@ -23,6 +23,9 @@ const BATCH: usize = 1 << 16;
 /// How long a closing handshake may take once a signal or `--timeout` has asked for the end.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long to wait for room for the ping behind the last message.
+const PING_AGAIN: Duration = Duration::from_millis(50);
+
 /// What ends the conversation, besides the peer.
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -162,10 +165,12 @@ impl Pump {
         } else if self.rules.closes_after {
             true
         } else {
-            if !mem::replace(&mut talk.has_pinged, true)
-                && talk.ends.input_ended()
-                && self.handle.ping(LAST_PING).is_ok()
-            {
+            if !mem::replace(&mut talk.has_input_ended, true) {
+                talk.must_ping = talk.ends.input_ended();
+            }
+            // A message may be so large that there is room behind it only once it has gone.
+            if talk.must_ping && self.handle.ping(LAST_PING).is_ok() {
+                talk.must_ping = false;
                 talk.tell.control(true, Direction::Sent, LAST_PING, None);
             }
             let is_silent = talk.ends.deadline().is_some_and(|at| at <= Instant::now());
@@ -222,18 +227,20 @@ impl Pump {
 
     /// Waits for the first thing to happen.
     async fn wait(&mut self) -> Turn {
-        let (has_output, is_open, silence) = {
+        let (has_output, is_open, silence, must_ping) = {
             let mut talk = self.shared.look();
             (
                 !talk.tell.out().is_empty(),
                 // While the peer closes, the phase is the same still.
                 self.handle.is_open() && self.state.leaving.is_none(),
                 talk.ends.deadline(),
+                talk.must_ping,
             )
         };
         let state = &self.state;
         let silence = silence.filter(|_| is_open);
-        let deadline = [silence, state.timeout, state.patience];
+        let again = (is_open && must_ping).then(|| Instant::now() + PING_AGAIN);
+        let deadline = [silence, again, state.timeout, state.patience];
         let deadline = deadline.into_iter().flatten().min();
         let reads = is_open && state.next.is_none() && !self.source.has_ended();
         let waiting = state.next.clone().filter(|_| is_open);

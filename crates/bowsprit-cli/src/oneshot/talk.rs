@@ -44,8 +44,10 @@ pub(super) struct Talk {
     pub(super) status: Option<Status>,
     /// A message cannot be printed as was asked.
     pub(super) is_refused: bool,
-    /// The ping behind the last message was sent on this connection.
-    pub(super) has_pinged: bool,
+    /// The end of input was reached on this connection.
+    pub(super) has_input_ended: bool,
+    /// The ping behind the last message has yet to be sent.
+    pub(super) must_ping: bool,
     /// Reading pauses until what waits has been printed.
     pub(super) is_paused: bool,
     /// Messages were handed to the connection that is open.
@@ -75,7 +77,8 @@ impl Talk {
             has_opened: false,
             status: None,
             is_refused: false,
-            has_pinged: false,
+            has_input_ended: false,
+            must_ping: false,
             is_paused: false,
             has_sent: false,
             has_unwritten: false,
@@ -187,7 +190,8 @@ impl Handler for Ear {
             talk.phase = Phase::Open;
             talk.has_opened = true;
             talk.has_sent = false;
-            talk.has_pinged = false;
+            talk.has_input_ended = false;
+            talk.must_ping = false;
             let opened = What::opened(cx.info(), talk.dialled.elapsed());
             talk.tell.happened(opened);
             for greeting in &talk.greetings {

@@ -9,7 +9,7 @@ use super::frame;
 use crate::events::{Direction, Event, Payload, What, seconds};
 use crate::network::Failure;
 use crate::options::{DisplayOptions, Size, View};
-use crate::printer::{Display, Output, events, warn};
+use crate::printer::{Display, Output, events, warn, warn_at};
 use crate::recording::Recorder;
 use crate::stamp::Stamp;
 
@@ -196,7 +196,7 @@ impl Tell {
                 }
                 let stamp = self.stamp.next_now();
                 self.out.extend_from_slice(stamp.as_bytes());
-                frame::push(framing, message.as_bytes(), &mut self.out)?;
+                frame::push(framing, message, &mut self.out)?;
             }
             Look::Terminal(framing, _) if framing.code != Code::Plain => {
                 let text = spelled(framing, message);
@@ -226,7 +226,7 @@ impl Tell {
     pub(super) fn say(&mut self, line: &str) {
         if !self.is_quiet {
             let stamp = self.stamp.next_now();
-            warn(&format!("{}: {stamp}{line}", self.place));
+            warn_at(&stamp, &format!("{}: {line}", self.place));
         }
     }
 
@@ -253,7 +253,7 @@ fn spelled(framing: &Framing, message: &MessageRef<'_>) -> String {
     };
     let mut spelled = Vec::new();
     // Only a length in front of it could fail.
-    let _ = frame::push(&framing, message.as_bytes(), &mut spelled);
+    let _ = frame::push(&framing, message, &mut spelled);
     String::from_utf8_lossy(&spelled).into_owned()
 }
 

@@ -148,6 +148,18 @@ impl Config {
         })
     }
 
+    /// What to say where the words that were typed are right, and with what is configured they are not.
+    pub(super) fn blame(&self, fault: &clap::Error) -> String {
+        let text = fault.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        let place = match self.name.as_str() {
+            "" => "the environment",
+            name => name,
+        };
+        let line = escape(line.trim_start_matches("error: "));
+        format!("configured in {place}: {line}")
+    }
+
     /// Whether a secret stands in it, and not just the place where one is.
     fn holds_secret(&self) -> bool {
         let profiles = self.options.get(PROFILES).and_then(Value::as_table);

@@ -11,7 +11,6 @@ use toml::Value;
 
 use super::config::Config;
 use crate::args::uri;
-use crate::printer::text::escape;
 
 /// What an environment variable begins with; the option's name follows, in upper case.
 const PREFIX: &str = "BOWSPRIT_";
@@ -29,23 +28,22 @@ const RIVALS: [&[&str]; 3] = [
 /// What begins the name of a profile, where a URI may stand.
 pub(super) const PROFILE: char = '@';
 
-/// The command line with what is configured in front of what was typed.
+/// What was typed, with what is configured in front of it. Help, the version, and what clap finds wrong
+/// with the words end the program here.
 ///
 /// # Errors
 ///
 /// When the configuration is wrong; the text says where.
-pub(crate) fn add(definition: &Command, typed: Vec<OsString>) -> Result<Vec<OsString>, String> {
-    let Ok(matches) = definition.clone().try_get_matches_from(&typed) else {
-        // Whoever reads the words next says what is wrong with them, or prints the help.
-        return Ok(typed);
-    };
-    let (form, matches) = match matches.subcommand() {
-        None => (None, &matches),
+pub(crate) fn read(definition: &mut Command, typed: Vec<OsString>) -> Result<ArgMatches, String> {
+    let first = definition.try_get_matches_from_mut(&typed);
+    let first = first.unwrap_or_else(|fault| fault.exit());
+    let (form, matches) = match first.subcommand() {
+        None => (None, &first),
         Some((name, matches)) => (Some(name), matches),
     };
     let command = form
         .and_then(|form| definition.find_subcommand(form))
-        .unwrap_or(definition);
+        .unwrap_or(&*definition);
     let asked = matches.get_one::<PathBuf>("config").cloned();
     let config = Config::read(asked, definition)?;
 
@@ -55,6 +53,7 @@ pub(crate) fn add(definition: &Command, typed: Vec<OsString>) -> Result<Vec<OsSt
         layers.put_all(config.options(Some(form)))?;
     }
     let mut whole = typed;
+    let mut is_as_typed = true;
     for word in whole
         .iter_mut()
         .skip(1)
@@ -67,36 +66,24 @@ pub(crate) fn add(definition: &Command, typed: Vec<OsString>) -> Result<Vec<OsSt
             let profile = config.profile(named)?;
             layers.put_all(profile.options())?;
             *word = profile.uri.into();
+            is_as_typed = false;
         } else if let Some(whole) = uri::lengthen(text) {
             *word = whole.into();
+            is_as_typed = false;
         } else if form.is_some() {
             uri::check_scheme(text)?;
         }
     }
     layers.put_environment()?;
     let added = layers.into_words();
-    if added.is_empty() {
-        return Ok(whole);
+    if added.is_empty() && is_as_typed {
+        return Ok(first);
     }
     let at = whole.len().min(if form.is_some() { 2 } else { 1 });
     whole.splice(at..at, added);
-    match definition.clone().try_get_matches_from(&whole) {
-        Ok(_) => Ok(whole),
-        Err(fault) => {
-            let text = fault.to_string();
-            let line = text
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
-            let place = if config.name.is_empty() {
-                "the environment"
-            } else {
-                &config.name
-            };
-            Err(format!("configured in {place}: {}", escape(line)))
-        }
-    }
+    definition
+        .try_get_matches_from_mut(&whole)
+        .map_err(|fault| config.blame(&fault))
 }
 
 /// Whether the word stands where a URI is expected.

@@ -54,6 +54,23 @@ fn carries_messages_of_every_size_both_ways() {
 }
 
 #[test]
+fn asks_whether_the_last_message_has_arrived_however_large_it_is() {
+    const SIZE: usize = (16 << 20) + 1;
+    let silent = |mut peer: Peer| {
+        peer.accept();
+        // A frame's head and mask have 14 bytes at this size.
+        peer.read_bytes(14 + SIZE);
+        assert_eq!(peer.read(), Some((9, b"end of input".to_vec())));
+        peer.frame(0x8A, b"end of input");
+        peer.echo_close();
+    };
+    let uri = format!("ws://{}", serve(silent));
+    let program = Program::start(&["--no-compress", "--linger", "10ms", &uri]);
+    let piped = program.pipe("x".repeat(SIZE));
+    assert_eq!((piped.status, piped.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn loses_no_line_with_a_server_that_is_fast() {
     let mut server = Program::start(&["--serve=0"]);
     let mut line = String::new();

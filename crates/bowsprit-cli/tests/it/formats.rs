@@ -70,6 +70,8 @@ fn sends_files_and_standard_input_as_one_message_each() {
     assert_eq!(piped.status, Some(2), "before anything was sent");
     let piped = Program::start(&["send", "--binary", "--output", "hex", &uri, &file]).pipe("");
     assert_eq!((piped.text(), piped.status), ("ff\n", Some(0)));
+    let piped = Program::start(&["send", "--binary", &uri, &file]).pipe("");
+    assert_eq!(piped.stdout, b"\xff", "the file and not a byte more");
     std::fs::remove_file(&path).expect("the file is still there");
     let piped = Program::start(&["send", &uri, &file]).pipe("");
     assert!(piped.stderr.contains("no such file"), "{piped:?}");
@@ -136,7 +138,8 @@ fn refuses_a_binary_message_among_lines_of_text_with_a_hint() {
         "{piped:?}"
     );
     for (format, printed) in [
-        (&["--binary"][..], &b"text\n\xff\0\n"[..]),
+        (&["--binary"][..], &b"text\n\xff\0"[..]),
+        (&["--binary", "--output", "lines"], b"text\n\xff\0\n"),
         (&["--output", "length"], b"\0\0\0\x04text\0\0\0\x02\xff\0"),
         (&["--output", "raw"], b"text\xff\0"),
         (&["--output", "hex"], b"74657874\nff00\n"),
@@ -217,7 +220,10 @@ fn says_more_or_less_as_it_is_told() {
     let piped = Program::start(&["send", "-q", "ws://127.0.0.1:1", "x"]).pipe("");
     assert_eq!((piped.stderr.as_str(), piped.status), ("", Some(3)));
     let piped = Program::start(&["send", "--trace", &uri, "x"]).pipe("");
-    assert!(piped.stderr.contains(": log frame_payload"), "{piped:?}");
+    assert!(
+        piped.stderr.contains("bowsprit: frame_payload"),
+        "{piped:?}"
+    );
     let piped = Program::start(&["send", "-t", &uri, "x"]).pipe("");
     let (time, text) = piped.text().split_once(' ').expect("a time");
     assert_eq!(

@@ -68,6 +68,10 @@ fn tells_what_a_wrong_word_was_meant_to_be() {
             "sned is no form of this program (did you mean send?)",
         ),
         (
+            &["--config", "", "send", "ws://h", "x"],
+            "send comes first, and the options behind it: bowsprit send --option ...",
+        ),
+        (
             &["example.org/chat"],
             "example.org/chat has no scheme: wss://example.org/chat, or ws://example.org/chat without TLS",
         ),

@@ -66,7 +66,7 @@ impl Cutter {
     /// The next message, once all of it is there; or why nothing from here on can be sent.
     pub(super) fn next(&mut self) -> Option<Result<Message, String>> {
         let cut = match &self.framing.bounds {
-            Bounds::Delimiter(_) => Ok(self.cut_at_delimiter()),
+            Bounds::Delimiter(_) | Bounds::TextLine => Ok(self.cut_at_delimiter()),
             Bounds::Length => self.cut_by_length(),
             Bounds::Nothing => Ok(self.cut_whole()),
             Bounds::Json => self.cut_json(),
