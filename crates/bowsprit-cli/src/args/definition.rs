@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, Command, CommandFactory as _};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _};
 
 use super::Args;
 use super::examples::EXAMPLES;
@@ -62,6 +63,45 @@ const FAMILIAR: [&str; 6] = [
     "proxy",
 ];
 
+/// Options that forms share with others, and that have no effect there.
+const USELESS: [(&str, &[&str]); 7] = [
+    ("send", &KEPT),
+    ("listen", &KEPT),
+    ("ping", &LOOKS),
+    ("check", &LOOKS),
+    (
+        "serve",
+        &[
+            "timestamps",
+            "view",
+            "fold",
+            "flood",
+            "color",
+            "record",
+            "record_limit",
+            "keep_messages",
+            "keep_bytes",
+        ],
+    ),
+    ("load", &KEPT),
+    ("replay", &KEPT),
+];
+
+/// For those without a prompt, at which messages could be seen again.
+const KEPT: [&str; 2] = ["keep_messages", "keep_bytes"];
+
+/// For those that print no messages.
+const LOOKS: [&str; 8] = [
+    "view",
+    "fold",
+    "flood",
+    "color",
+    "record",
+    "record_limit",
+    "keep_messages",
+    "keep_bytes",
+];
+
 /// The option that prints all of the help.
 const ALL: &str = "help-all";
 
@@ -86,8 +126,38 @@ fn whole() -> Command {
         if form.get_arguments().any(|arg| arg.get_id() == "bearer") {
             ending.push_str("\n\n--help-all lists the other options of a connection.");
         }
-        with_help(form.after_help(ending).mut_args(arrange))
+        let useless = useless(form.get_name());
+        let form = form.after_help(ending).mut_args(arrange);
+        with_help(form.mut_args(|arg| {
+            let is_useless = useless.contains(&arg.get_id().as_str());
+            if is_useless { arg.hide(true) } else { arg }
+        }))
     })
+}
+
+/// The options that mean nothing in a form.
+fn useless(form: &str) -> &'static [&'static str] {
+    let found = USELESS.iter().find(|(name, _)| *name == form);
+    found.map_or(&[], |(_, ids)| ids)
+}
+
+/// Refuses options that mean nothing in the form that was typed.
+///
+/// # Errors
+///
+/// When there is one; the text names it.
+pub(super) fn refuse_useless(matches: &ArgMatches) -> Result<(), String> {
+    let Some((form, matches)) = matches.subcommand() else {
+        return Ok(());
+    };
+    let typed = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    match useless(form).iter().find(typed) {
+        Some(id) => Err(format!(
+            "--{} has no effect in bowsprit {form}",
+            id.replace('_', "-")
+        )),
+        None => Ok(()),
+    }
 }
 
 /// All of the help, if these words ask for it.
@@ -120,20 +190,17 @@ fn with_help(command: Command) -> Command {
         .arg(all.help("Print every option").help_heading("Help"))
 }
 
-/// Leaves an option of connections out of the first screen, unless it is a familiar one; values that
-/// an option may have stand in its text.
+/// Leaves an option of connections out of the first screen, unless it is a familiar one.
 fn arrange(arg: Arg) -> Arg {
+    if arg.is_positional() {
+        // The heading of the options before it is none of its own.
+        return arg.help_heading(None);
+    }
     let heading = arg.get_help_heading().unwrap_or_default();
     let is_for_connections = CONNECTION.iter().any(|known| heading.starts_with(known));
     let is_folded = is_for_connections && !FAMILIAR.contains(&arg.get_id().as_str());
-    let arg = if arg.is_positional() {
-        arg.help_heading(None)
-    } else {
-        arg
-    };
-    let takes_value = arg.get_action().takes_values();
-    arg.hide_short_help(is_folded)
-        .hide_possible_values(takes_value)
+    let is_hidden = arg.is_hide_short_help_set();
+    arg.hide_short_help(is_folded || is_hidden)
 }
 
 #[cfg(test)]
@@ -177,7 +244,8 @@ mod tests {
     fn reads_every_example() {
         for (form, lines) in EXAMPLES {
             for line in lines {
-                let line = line.split(['|', '>']).next().unwrap_or_default();
+                let line = line.split(" | ").next().unwrap_or_default();
+                let line = line.split(" > ").next().unwrap_or_default();
                 let words = shell_words::split(line).expect("an example is quoted right");
                 let matches = definition().try_get_matches_from(&words);
                 let matches = matches.unwrap_or_else(|fault| panic!("{line}: {fault}"));

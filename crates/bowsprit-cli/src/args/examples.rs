@@ -7,6 +7,7 @@ pub(super) const EXAMPLES: [(&str, &[&str]); 10] = [
         &[
             "bowsprit send wss://echo.example '{\"op\":\"ping\"}'",
             "bowsprit send -n 0 @staging 'deploy done'",
+            "bowsprit send --timeout 5s wss://echo.example @order.json > answer.json",
         ],
     ),
     (
@@ -16,7 +17,13 @@ pub(super) const EXAMPLES: [(&str, &[&str]); 10] = [
             "bowsprit listen --json wss://feed.example/trades",
         ],
     ),
-    ("ping", &["bowsprit ping -c 5 wss://chat.example"]),
+    (
+        "ping",
+        &[
+            "bowsprit ping -c 5 wss://chat.example",
+            "bowsprit ping -i 200ms --json wss://chat.example | jq 'select(.event == \"pong\").seconds'",
+        ],
+    ),
     (
         "check",
         &[
@@ -28,23 +35,32 @@ pub(super) const EXAMPLES: [(&str, &[&str]); 10] = [
         "run",
         &[
             "bowsprit run login.bow",
-            "bowsprit run --junit report.xml tests.bow",
+            "bowsprit run --junit report.xml --set host=ws://127.0.0.1:9002 tests.bow",
         ],
     ),
     (
         "serve",
         &[
-            "bowsprit serve --chat :9002",
-            "bowsprit serve --exec 'wc -l' 127.0.0.1:9002",
+            "bowsprit serve 8080 --chat --ui",
+            "bowsprit serve --exec 'grep --line-buffered x'",
+            "bowsprit serve --proxy wss://chat.example -v",
+            "bowsprit serve --drop 5% --delay 10ms..200ms",
         ],
     ),
     (
         "load",
-        &["bowsprit load -c 100 --rate 1000/s --duration 30s ws://127.0.0.1:9002"],
+        &[
+            "bowsprit load -c 100 --rate 1000/s --duration 30s ws://127.0.0.1:9002",
+            "bowsprit load --fail-if 'p99>50ms' --html report.html ws://127.0.0.1:9002",
+        ],
     ),
     (
         "replay",
-        &["bowsprit replay session.jsonl ws://127.0.0.1:9002"],
+        &[
+            "bowsprit replay session.jsonl ws://127.0.0.1:9002",
+            "bowsprit replay --serve=127.0.0.1:9002 session.jsonl",
+            "bowsprit replay --export session.har session.jsonl",
+        ],
     ),
     (
         "completions",

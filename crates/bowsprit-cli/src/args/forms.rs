@@ -14,12 +14,16 @@ pub(super) fn unknown(word: &str) -> String {
         .map(clap::Command::get_name)
         .collect();
     let shown = escape(word);
+    if forms.contains(&word) {
+        return format!("{shown} stands in front of its options: bowsprit {shown} [OPTIONS]");
+    }
+    if word == "help" {
+        return "help is for the prompt; here it is bowsprit --help, or bowsprit FORM --help"
+            .to_owned();
+    }
     match words::closest(word, || forms.iter().copied()) {
-        Some(form) if form == word => {
-            format!("{shown} comes first, and the options behind it: bowsprit {shown} --option ...")
-        }
         Some(meant) => format!("{shown} is no form of this program (did you mean {meant}?)"),
-        None if word.contains(':') => {
+        None if word.contains(':') || word.starts_with('@') => {
             "one URI at a time; further ones are for the prompt".to_owned()
         }
         None if word.contains(['.', '/']) => uri::check_scheme(word).err().unwrap_or_default(),

@@ -18,10 +18,12 @@ use crate::setup::{self, CompletionArgs, ManArgs};
 
 mod definition;
 mod examples;
+mod fault;
 mod forms;
 pub(crate) mod uri;
 
 pub(crate) use definition::definition;
+pub(crate) use fault::sentence;
 
 /// What may stand on the command line; the help of each option is its doc comment.
 #[derive(Debug, Parser)]
@@ -32,7 +34,8 @@ pub(crate) struct Args {
     pub(crate) serve: Option<u16>,
 
     /// Read this configuration file; '' for none
-    #[arg(long, value_name = "FILE", global = true, hide_short_help = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true, help_heading = "Help",
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) config: Option<PathBuf>,
 
     /// Call the connection to URI so, in place of 0
@@ -87,20 +90,27 @@ const _: () = assert!(
 );
 
 impl Args {
-    /// The command line as typed, with what the configuration adds to it. Help, the version, and what
-    /// clap finds wrong end the program here.
+    /// The command line as typed, with what the configuration adds to it. Help and the version end the
+    /// program here.
     ///
     /// # Errors
     ///
-    /// When the configuration is wrong; the text says where.
+    /// When the words or the configuration are wrong; the text says where.
     pub(crate) fn read() -> Result<Self, String> {
         let typed: Vec<OsString> = std::env::args_os().collect();
         if let Some(help) = definition::whole_help(&typed) {
             setup::print(help.as_bytes())?;
             std::process::exit(0);
         }
-        let matches = setup::layers::read(&mut definition(), typed)?;
-        Self::from_arg_matches(&matches).map_err(|fault| fault.to_string())
+        let mut definition = definition();
+        let matches = match definition.try_get_matches_from_mut(&typed) {
+            Ok(matches) => matches,
+            Err(asked) if !asked.use_stderr() => asked.exit(),
+            Err(fault) => return Err(fault::of_words(&fault, &definition, &typed)),
+        };
+        definition::refuse_useless(&matches)?;
+        let matches = setup::layers::add(&mut definition, matches, typed)?;
+        Self::from_arg_matches(&matches).map_err(|fault| sentence(&fault))
     }
 
     /// What to connect to at once, if anything.

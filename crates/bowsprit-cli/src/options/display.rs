@@ -26,7 +26,7 @@ pub(crate) struct DisplayOptions {
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
-    /// Begin each line with the time: absolute, relative to the start, or the delta to the line before
+    /// Begin each line with the time
     #[arg(short, long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "absolute")]
     pub(crate) timestamps: Option<Timestamps>,
 

@@ -209,7 +209,9 @@ pub(crate) fn carries_secret(line: &str) -> bool {
             continue;
         };
         let known = command.get_arguments().find(|argument| match name {
-            Name::Long(name) => argument.get_long() == Some(name),
+            Name::Long(name) => argument
+                .get_long_and_visible_aliases()
+                .is_some_and(|names| names.contains(&name)),
             Name::Short(name) => argument.get_short() == Some(name),
         });
         let Some(argument) = known else {
@@ -372,6 +374,7 @@ mod tests {
             "connect --bearer=@/run/token wss://h",
             "connect -H @headers -b env:COOKIE --open-timeout 3s --insecure wss://h",
             "connect -s chat,superchat wss://h",
+            "connect --connect-timeout 3s wss://h",
         ] {
             assert!(!carries_secret(line), "{line}");
         }

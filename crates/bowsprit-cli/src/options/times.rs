@@ -12,7 +12,7 @@ use super::units::Time;
 #[command(next_help_heading = "Times (500ms, 10s, 2m, off)")]
 pub(crate) struct TimeOptions {
     /// For the opening handshake, name and TLS included [default: 10s]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, visible_alias = "connect-timeout", value_name = "TIME")]
     open_timeout: Option<Time>,
 
     /// For the closing handshake [default: 5s]

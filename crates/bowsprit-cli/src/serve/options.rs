@@ -14,7 +14,6 @@ use crate::printer::text::escape;
 
 /// `bowsprit serve [ADDR]`
 #[derive(Clone, Debug, Default, PartialEq, Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
     /// Where to listen: PORT or :PORT for this machine alone, HOST:PORT, [::]:PORT or unix:/path
     #[arg(value_name = "ADDR", default_value = "127.0.0.1:9002")]
@@ -217,14 +216,3 @@ struct Line {
     #[command(flatten)]
     args: ServeArgs,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  bowsprit serve                                    echo on ws://127.0.0.1:9002
-  bowsprit serve 8080 --chat --ui                   a chat, and a page to try it at http://127.0.0.1:8080/
-  bowsprit serve --exec 'grep --line-buffered x'    a process for each connection
-  bowsprit serve --proxy wss://example.org -v       see what passes
-  bowsprit serve --drop 5% --delay 10ms..200ms      a bad network
-
-Exit status: 130 or 143 after SIGINT or SIGTERM, 124 after --timeout, 2 if it could not start,
-with --once that of the connection.";

@@ -9,6 +9,7 @@ use clap::Command;
 use etcetera::{BaseStrategy as _, choose_base_strategy};
 use toml::{Table, Value};
 
+use super::layers::PROFILE;
 use crate::command::words;
 use crate::options;
 use crate::printer::text::{escape, fault};
@@ -69,9 +70,8 @@ impl Config {
         };
         let name = escape(&path.display().to_string()).into_owned();
         let text = match read_file(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {
-                return Ok(Self::default());
-            }
+            // Users without a home have /dev/null for one, which is no directory.
+            Err(error) if named.is_none() && is_absence(error.kind()) => return Ok(Self::default()),
             read => read.map_err(|error| format!("cannot read {name}: {}", fault(&error)))?,
         };
         let options: Table = text.parse().map_err(|error: toml::de::Error| {
@@ -128,6 +128,9 @@ impl Config {
         let Some(profile) = profile else {
             let shown = escape(name);
             let names: Vec<&str> = names.collect();
+            if name.is_empty() {
+                return Err(format!("behind {PROFILE} stands the name of a profile"));
+            }
             return Err(match words::closest(name, || names.iter().copied()) {
                 Some(meant) => format!("no profile {shown} (did you mean @{}?)", escape(meant)),
                 None if self.name.is_empty() => {
@@ -146,18 +149,6 @@ impl Config {
             uri: format!("{uri}{rest}"),
             options,
         })
-    }
-
-    /// What to say where the words that were typed are right, and with what is configured they are not.
-    pub(super) fn blame(&self, fault: &clap::Error) -> String {
-        let text = fault.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        let place = match self.name.as_str() {
-            "" => "the environment",
-            name => name,
-        };
-        let line = escape(line.trim_start_matches("error: "));
-        format!("configured in {place}: {line}")
     }
 
     /// Whether a secret stands in it, and not just the place where one is.
@@ -219,13 +210,18 @@ fn check_profile(name: &str, profile: &Value, definition: &Command) -> Result<()
 }
 
 fn check_keys(table: &Table, commands: &[&Command], place: &str) -> Result<(), String> {
-    table
-        .keys()
-        .try_for_each(|key| check_key(key, commands, place))
+    table.iter().try_for_each(|(key, value)| {
+        check_key(key, commands, place)?;
+        if value.is_table() {
+            return Err(format!("[{place}] {} takes no table", escape(key)));
+        }
+        Ok(())
+    })
 }
 
 fn check_key(key: &str, commands: &[&Command], place: &str) -> Result<(), String> {
     let arguments = commands.iter().flat_map(|command| command.get_arguments());
+    let arguments = arguments.filter(|arg| !arg.is_hide_set());
     let names: Vec<&str> = arguments.filter_map(clap::Arg::get_long).collect();
     if names.contains(&key) && !super::layers::IS_FOR_THE_COMMAND_LINE.contains(&key) {
         return Ok(());
@@ -240,6 +236,10 @@ fn check_key(key: &str, commands: &[&Command], place: &str) -> Result<(), String
         Some(meant) if meant != key => format!("{place}no option {key} (did you mean {meant}?)"),
         _ => format!("{place}no option {key} can be configured"),
     })
+}
+
+const fn is_absence(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn default_path() -> Option<PathBuf> {

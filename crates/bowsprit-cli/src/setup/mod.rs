@@ -71,9 +71,8 @@ fn write_pages(command: &Command, directory: &Path) -> Result<u8, String> {
     fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
     let forms = command.get_subcommands().cloned();
     for command in std::iter::once(command.clone()).chain(forms) {
-        let name = command
-            .get_display_name()
-            .unwrap_or_else(|| command.get_name());
+        let name = command.get_display_name();
+        let name = name.unwrap_or_else(|| command.get_name());
         let path = directory.join(format!("{name}.1"));
         fs::write(&path, page(command)).map_err(|error| failed(&path, &error))?;
     }

@@ -29,13 +29,17 @@ impl Profiles {
         let Some(named) = uri.strip_prefix(PROFILE) else {
             return Ok(None);
         };
-        let config = Config::read(self.asked.clone(), &definition())?;
+        let mut definition = definition();
+        // Only then does an option know how many values it takes.
+        definition.build();
+        let config = Config::read(self.asked.clone(), &definition)?;
         let profile = config.profile(named)?;
-        let line = options::line_definition();
-        let nothing = line.clone().get_matches_from([] as [&str; 0]);
-        let mut layers = Layers::new(&line, &nothing);
+        let mut line = options::line_definition();
+        let nothing = line.try_get_matches_from_mut([] as [&str; 0]);
+        let nothing = nothing.map_err(|fault| fault.to_string())?;
+        let mut layers = Layers::new(&definition, &line, &nothing);
         layers.put_all(profile.options())?;
-        let options = options::from_words(layers.into_words())?;
+        let options = options::from_words(layers.words())?;
         Ok(Some((profile.uri, options)))
     }
 }

@@ -204,3 +204,39 @@ fn an_end_is_told_with_who_made_it_and_why() {
         assert_eq!(outcome.status, Some(status), "{outcome:?}");
     }
 }
+
+#[test]
+fn every_form_says_what_happened_and_ends_with_its_status() {
+    let nothing = serve(|mut peer: Peer| {
+        peer.request();
+        peer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    });
+    let nothing = format!("ws://{nothing}");
+    for (uri, said, status) in [
+        ("ws://127.0.0.1:1", "connection refused (127.0.0.1:1)", 3),
+        (
+            "ws://no-such-host.invalid",
+            "name not found: no-such-host.invalid",
+            3,
+        ),
+        (nothing.as_str(), "HTTP 404 Not Found", 5),
+    ] {
+        for (words, prints_only_payloads) in [
+            (&["send", uri, "x"][..], true),
+            (&["listen", uri], true),
+            (&[uri], true),
+            (&["ping", "-c", "1", uri], true),
+            (&["check", uri], false),
+            (&["load", "-c", "1", "-d", "100ms", uri], false),
+        ] {
+            let outcome = run(words, "x\n");
+            let printed = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert!(printed.contains(said), "{words:?}: {outcome:?}");
+            assert_eq!(outcome.status, Some(status), "{words:?}: {outcome:?}");
+            assert!(
+                !prints_only_payloads || outcome.stdout.is_empty(),
+                "{words:?}: {outcome:?}"
+            );
+        }
+    }
+}

@@ -491,7 +491,10 @@ fn refuses_what_does_not_go_together() {
         (&["--origin", "nothing"], "nothing"),
         (&["-H", "no header"], "Name: value"),
         (&["--static", "/no/such/folder"], "/no/such/folder"),
-        (&["--record", "x"], "--record is for clients"),
+        (
+            &["--record", "x"],
+            "--record has no effect in bowsprit serve",
+        ),
         (&["--script", "/no/such/file"], "/no/such/file"),
     ] {
         let outcome = run(&[&["serve", "0"], arguments].concat(), "");

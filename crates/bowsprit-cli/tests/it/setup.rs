@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{Peer, Program, run, run_in, serve};
+use crate::support::{Peer, Program, echo, run, run_in, serve};
 
 /// A configuration file of one test.
 struct Configured {
@@ -259,4 +259,140 @@ fn ends_quietly_when_nobody_reads_the_help() {
     program.hang_up();
     let outcome = program.finish();
     assert_eq!((outcome.stderr.as_str(), outcome.status), ("", Some(0)));
+}
+
+#[test]
+fn takes_a_message_that_looks_like_its_uri_for_a_message() {
+    let address = serve(echo);
+    let port = format!(":{}", address.port());
+    let outcome = run(&["send", &port, &port, "--", "--", &port], "");
+    assert_eq!(
+        outcome.stdout,
+        format!("{port}\n--\n{port}\n"),
+        "{outcome:?}"
+    );
+    let file = Configured::new("same", &format!("[profile.a]\nuri = 'ws://{address}'\n"));
+    let messages = ["@@a", "@a"];
+    for message in messages {
+        let outcome = run(&["send", &file.option(), "--", "@a", message], "");
+        match message {
+            "@@a" => assert_eq!(outcome.stdout, "@a\n", "{outcome:?}"),
+            _ => assert_eq!(
+                outcome.stderr,
+                "bowsprit: cannot read a: no such file or directory\n"
+            ),
+        }
+    }
+}
+
+#[test]
+fn says_in_one_line_what_is_wrong_with_the_words() {
+    for (words, sentence) in [
+        (
+            &["--jsno"][..],
+            "unexpected argument '--jsno' found (did you mean --json?); see bowsprit --help",
+        ),
+        (
+            &["send", "--bearrer=hunter2", "ws://h", "x"],
+            "unexpected argument '--bearrer' found (did you mean --bearer?); see bowsprit send --help",
+        ),
+        (
+            &["send", "ws://h"],
+            "the following required arguments were not provided: <MESSAGE>...; see bowsprit send --help",
+        ),
+        (
+            &["send", "-n", "x", "ws://h", "x"],
+            "invalid value 'x' for '--count <N>': expected a whole number; see bowsprit send --help",
+        ),
+        (
+            &["--json", "send", "ws://h", "x"],
+            "send stands in front of its options: bowsprit send [OPTIONS]",
+        ),
+        (
+            &["help"],
+            "help is for the prompt; here it is bowsprit --help, or bowsprit FORM --help",
+        ),
+        (
+            &["@a", "ws://b"],
+            "one URI at a time; further ones are for the prompt",
+        ),
+        (
+            &["ping", "--view", "hex", "ws://h"],
+            "--view has no effect in bowsprit ping",
+        ),
+        (
+            &["load", "--keep-messages", "5", "ws://h"],
+            "--keep-messages has no effect in bowsprit load",
+        ),
+    ] {
+        let outcome = run(words, "");
+        assert_eq!(
+            outcome.stderr,
+            format!("bowsprit: {sentence}\n"),
+            "{words:?}"
+        );
+        assert_eq!((outcome.stdout.as_str(), outcome.status), ("", Some(2)));
+    }
+}
+
+#[test]
+fn lists_in_a_form_what_has_an_effect_there_and_its_arguments() {
+    let help = |form: &str, option: &str| run(&[form, option], "").stdout;
+    assert!(!help("ping", "--help-all").contains("--view"));
+    assert!(!help("send", "--help-all").contains("--keep-messages"));
+    assert!(help("send", "--help-all").contains("--open-timeout <TIME>"));
+    assert!(help("send", "--help-all").contains("[alias: --connect-timeout]"));
+    assert!(
+        help("send", "--help").contains("[possible values: auto, text, json, hex, base64, raw]")
+    );
+    assert!(help("load", "--help").contains("  <URI>  "));
+    assert!(!help("load", "--help").contains("--config"));
+}
+
+#[test]
+fn keeps_what_is_configured_for_connections_out_of_the_server() {
+    let environment = [
+        ("BOWSPRIT_PROXY", "http://127.0.0.1:1"),
+        ("BOWSPRIT_AUTH", "me:hunter2"),
+        ("BOWSPRIT_HEADER", "Authorization: hunter2"),
+    ];
+    let outcome = run_in(&environment, &["serve", ":0", "--timeout", "20ms"], "");
+    assert_eq!(outcome.status, Some(124), "{outcome:?}");
+    let all = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(all.contains("Serving echo on"), "{all}");
+}
+
+#[test]
+fn does_without_a_configuration_where_none_can_be() {
+    let homeless = [("HOME", "/dev/null"), ("XDG_CONFIG_HOME", "")];
+    let outcome = run_in(&homeless, &["--quiet"], "");
+    assert_eq!((outcome.stderr.as_str(), outcome.status), ("", Some(0)));
+    let none = run(&["--quiet", "--config", ""], "");
+    assert_eq!((none.stderr.as_str(), none.status), ("", Some(0)));
+    let broken = [("BOWSPRIT_CONFIG", "/no/such/file")];
+    assert_eq!(
+        run_in(&broken, &["completions", "bash"], "").status,
+        Some(0)
+    );
+    assert_eq!(run_in(&broken, &["--quiet"], "").status, Some(2));
+}
+
+#[test]
+fn tells_of_a_wrong_value_where_it_stands() {
+    let file = Configured::new("place", "sni = 'a'\n");
+    let environment = [("BOWSPRIT_OPEN_TIMEOUT", "3")];
+    let outcome = run_in(&environment, &[&file.option()], "");
+    let start = "bowsprit: configured in the environment: invalid value '3'";
+    assert!(outcome.stderr.starts_with(start), "{}", outcome.stderr);
+    for text in [
+        "bearer = hunter2",
+        "bearer = 'hunter2",
+        "bearer = ['hunter2']",
+        "[send]\nbearer = {a = 'hunter2'}",
+    ] {
+        let file = Configured::new("secret", text);
+        let outcome = run(&["send", &file.option(), "ws://127.0.0.1:1", "x"], "");
+        assert_eq!(outcome.status, Some(2), "{outcome:?}");
+        assert!(!outcome.stderr.contains("hunter2"), "{outcome:?}");
+    }
 }
