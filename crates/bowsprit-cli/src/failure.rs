@@ -10,7 +10,7 @@ use bowsprit::{
 
 use crate::connection::milliseconds;
 use crate::descriptors;
-use crate::events::HttpAnswer;
+use crate::events::{HttpAnswer, masked_uri};
 use crate::options::Times;
 use crate::printer::text::{escape, excerpt};
 use crate::status::Status;
@@ -191,9 +191,7 @@ fn refused(head: &ResponseHead) -> String {
 fn location(head: &ResponseHead) -> Option<String> {
     let is_moved = matches!(head.status(), 301 | 302 | 303 | 307 | 308);
     let place = head.header("location").filter(|_| is_moved)?;
-    let line = format!("Location: {place}");
-    let masked = bowsprit::proto::handshake::masked_line(bowsprit::Role::Server, &line);
-    masked.split_once(": ").map(|(_, place)| place.to_owned())
+    Some(masked_uri(place).into_owned())
 }
 
 /// The beginning of a text, not escaped.

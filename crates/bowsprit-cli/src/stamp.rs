@@ -1,4 +1,4 @@
-//! The times that lines begin with, for forms without a session.
+//! The times that lines begin with.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,6 +10,7 @@ use crate::options::Timestamps;
 pub(crate) struct Stamp {
     kind: Option<Timestamps>,
     started: Timestamp,
+    /// The time of the line before.
     last: Timestamp,
 }
 
@@ -23,7 +24,15 @@ impl Stamp {
         }
     }
 
-    /// What to put in front of something that happens now.
+    pub(crate) const fn set(&mut self, kind: Option<Timestamps>) {
+        self.kind = kind;
+    }
+
+    pub(crate) const fn kind(&self) -> Option<Timestamps> {
+        self.kind
+    }
+
+    /// What to put in front of something that happens now, with a blank behind it.
     pub(crate) fn next_now(&mut self) -> String {
         match self.kind {
             None => String::new(),
@@ -31,7 +40,7 @@ impl Stamp {
         }
     }
 
-    /// What to put in front of a line of this time.
+    /// What to put in front of a line of this time, with a blank behind it.
     pub(crate) fn next(&mut self, at: Timestamp) -> String {
         let last = std::mem::replace(&mut self.last, at);
         let since = |begin: Timestamp| at.duration_since(begin).as_secs_f64().max(0.0);

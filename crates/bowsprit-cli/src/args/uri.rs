@@ -1,5 +1,6 @@
 //! Short forms of URIs, for the command line only: `:9002`, `localhost:9002/chat`.
 
+use crate::events::masked_uri;
 use crate::printer::text::escape;
 
 /// What begins a URI of this program without two slashes.
@@ -25,7 +26,12 @@ pub(crate) fn lengthen(text: &str) -> Option<String> {
 ///
 /// Says what was probably meant.
 pub(crate) fn check_scheme(text: &str) -> Result<(), String> {
-    let shown = escape(text);
+    let shown = match text.contains("://") {
+        true => masked_uri(text).into_owned(),
+        // Without a scheme a user is not known as such.
+        false => masked_uri(&format!("//{text}")).replacen("//", "", 1),
+    };
+    let shown = escape(&shown);
     let (scheme, rest) = shown.split_once("://").unwrap_or(("", &shown));
     let meant = match scheme.to_ascii_lowercase().as_str() {
         "http" => Some("ws"),

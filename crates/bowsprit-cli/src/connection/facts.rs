@@ -7,6 +7,7 @@ use bowsprit::proto::Uri;
 use bowsprit::{Closed, Initiator, TlsInfo};
 
 use super::{Connection, Stage, Way, milliseconds, party};
+use crate::events::mask;
 use crate::network::Failure;
 use crate::printer::text::{escape, excerpt};
 
@@ -27,7 +28,10 @@ impl Connection {
             tls_facts(tls, self.plan.pins(), &mut facts);
         }
         if let Some(subprotocol) = self.info.as_ref().and_then(|info| info.subprotocol()) {
-            facts.push(("Subprotocol", escape(subprotocol).into_owned()));
+            facts.push((
+                "Subprotocol",
+                escape(&mask::subprotocols(subprotocol)).into_owned(),
+            ));
         }
         if let Some(params) = self.info.as_ref().and_then(|info| info.deflate()) {
             facts.push(("Compression", params.to_string()));
@@ -98,21 +102,17 @@ impl Connection {
             headers.map(|(name, value)| (name.as_str(), value.as_str()))
         });
         let headers = self.info.iter().flat_map(|info| info.headers());
-        headers.chain(of_answer).map(|(name, value)| {
-            let shown = match value.split_once('=') {
-                Some((cookie, _)) if name.eq_ignore_ascii_case("set-cookie") => {
-                    format!("{cookie}=… (hidden)")
-                }
-                _ => value.to_owned(),
-            };
-            format!("> Header: {}: {}", escape(name), escape(&shown))
+        headers.chain(of_answer).map(|header| {
+            let (name, value) = mask::header(header);
+            format!("> Header: {}: {}", escape(&name), escape(&value))
         })
     }
 
     fn redirect_fact(&self) -> Option<(&'static str, String)> {
         let asked = Uri::parse(&self.uri).ok()?.to_string();
         let reached = self.info.as_ref()?.uri();
-        (asked != reached).then(|| ("Redirected to", escape(reached).into_owned()))
+        let shown = || escape(&mask::uri(reached)).into_owned();
+        (asked != reached).then(|| ("Redirected to", shown()))
     }
 
     fn round_trip_fact(&self) -> Option<(&'static str, String)> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bowsprit::{Closed, ConnectionInfo, Handle, Initiator, Message, State};
 
 use crate::command::{Name, Shown};
-use crate::events::Direction;
+use crate::events::{Direction, masked_uri};
 use crate::history::History;
 use crate::network::{Failure, Flow, Retried};
 use crate::options::Plan;
@@ -212,7 +212,7 @@ impl Connection {
         with_facts: bool,
         palette: Palette,
     ) {
-        out.line(&format!("> URI: {}", escape(&self.uri)));
+        out.line(&format!("> URI: {}", escape(&masked_uri(&self.uri))));
         let (status, role) = (self.status(), Role::of_state(&self.state()));
         out.line(&format!("> Status: {}", palette.paint(role, &status)));
         out.line(&format!("> Remote Server: {}", self.server()));

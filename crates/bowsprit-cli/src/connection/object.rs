@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Connection, Stage};
 use crate::command::Name;
-use crate::events::{Ended, Event, Object, TlsFacts, Trips, What, masked_uri, seconds};
+use crate::events::{Ended, Event, Object, TlsFacts, Trips, What, mask, seconds};
 use crate::history::Kept;
 
 impl Connection {
@@ -15,7 +15,7 @@ impl Connection {
         let now = Instant::now();
         let (received, sent) = (&self.traffic.received, &self.traffic.sent);
         What::Connection(Box::new(Object {
-            uri: masked_uri(&self.uri).into_owned(),
+            uri: mask::uri(&self.uri).into_owned(),
             status: self.state(),
             sent: sent.messages,
             sent_bytes: sent.bytes,
@@ -35,7 +35,7 @@ impl Connection {
             },
             peer: info.and_then(|info| info.peer().map(|peer| peer.to_string())),
             server: text(info.and_then(|info| info.response_header("server"))),
-            subprotocol: text(info.and_then(|info| info.subprotocol())),
+            subprotocol: info.and_then(|info| info.subprotocol().map(mask::subprotocols)),
             compression: info.and_then(|info| info.deflate().map(|params| params.to_string())),
             tls: info.and_then(|info| info.tls().map(TlsFacts::new)),
             round_trips: self.trips(),

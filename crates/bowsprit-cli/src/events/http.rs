@@ -1,9 +1,9 @@
 //! HTTP answers as events, without their secrets.
 
-use bowsprit::proto::handshake::{ResponseHead, is_secret_header};
+use bowsprit::proto::handshake::ResponseHead;
 use serde::{Deserialize, Serialize};
 
-use super::masked_uri;
+use super::mask;
 
 /// An HTTP response that is no 101, or not a right one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl HttpAnswer {
         Self {
             status: head.status(),
             reason: head.reason().to_owned(),
-            headers: head.headers().map(masked_header).collect(),
+            headers: head.headers().map(mask::header).collect(),
             body: (!body.is_empty()).then(|| String::from_utf8_lossy(body).into_owned()),
         }
     }
@@ -53,14 +53,4 @@ impl HttpAnswer {
         let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
-}
-
-/// A header without its secret.
-pub(super) fn masked_header((name, value): (&str, &str)) -> (String, String) {
-    let value = match name {
-        name if is_secret_header(name) => "***".to_owned(),
-        name if name.eq_ignore_ascii_case("location") => masked_uri(value).into_owned(),
-        _ => value.to_owned(),
-    };
-    (name.to_owned(), value)
 }

@@ -1,9 +1,29 @@
-//! Payloads in JSON: text as text, all else as base64.
+//! Messages and what they carry; in JSON text as text, all else as base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bowsprit::Message;
 use serde::{Deserialize, Serialize};
+
+use super::What;
+
+/// Which way something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Direction {
+    /// From this side to the peer.
+    Sent,
+    /// From the peer to this side.
+    Received,
+}
+
+/// The kind of a message (RFC 6455 §5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Opcode {
+    Text,
+    Binary,
+}
 
 /// What a message or a control frame carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +87,21 @@ impl TryFrom<Fields> for Payload {
                 )))
             }
             _ => Err("a payload is either text or base64".to_owned()),
+        }
+    }
+}
+
+impl What {
+    /// A message that was sent or came.
+    pub(crate) fn message(direction: Direction, message: Message) -> Self {
+        Self::Message {
+            direction,
+            opcode: match message {
+                Message::Text(_) => Opcode::Text,
+                Message::Binary(_) => Opcode::Binary,
+            },
+            size: message.as_bytes().len(),
+            payload: Payload::of(message),
         }
     }
 }

@@ -116,9 +116,8 @@ impl Tell {
         let id = (!matches!(what, What::Start { .. })).then_some(ID);
         let event = Event::now(id, None, what);
         self.record(&event);
-        match self.look {
-            Look::Json => self.print(event.to_json().as_bytes()),
-            Look::Stream(_) | Look::Terminal(..) => {}
+        if matches!(self.look, Look::Json) {
+            self.print(event.to_json().as_bytes());
         }
         if let Some(line) = self.line(&event) {
             self.say(&line);

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use bowsprit::Message;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::flood::Flood;
 use super::palette::{Palette, Role};
@@ -14,6 +13,7 @@ use super::view::{self, Form};
 use super::{Output, events, hex};
 use crate::events::Event;
 use crate::options::{Bound, Color, DisplayOptions, Timestamps, View};
+use crate::stamp::Stamp;
 
 /// How many rows of a message a terminal shows: the line above them stays on the screen.
 const DEFAULT_FOLD: u32 = 16;
@@ -28,16 +28,15 @@ pub(crate) struct Display {
     is_for_people: bool,
     /// It is printed as JSON: no text in it has colours.
     is_json: bool,
-    timestamps: Option<Timestamps>,
+    /// There are commands that show more.
+    has_prompt: bool,
+    stamp: Stamp,
     view: View,
     color: Color,
     palette: Palette,
     fold: Option<Bound>,
     flood: Flood,
     flood_limit: Option<Bound>,
-    started: Timestamp,
-    /// When the line before was printed.
-    last: Option<Timestamp>,
 }
 
 /// What `set` changes.
@@ -56,24 +55,31 @@ impl Display {
         let mut display = Self {
             is_for_people: is_terminal,
             is_json: options.json,
-            timestamps: options.timestamps,
+            has_prompt: true,
+            stamp: Stamp::new(options.timestamps),
             view: options.view,
             color: options.color,
             palette: Palette::PLAIN,
             fold: options.fold,
             flood: Flood::default(),
             flood_limit: options.flood,
-            started: Timestamp::now(),
-            last: None,
         };
         display.set(Setting::Color(options.color));
         display
     }
 
+    /// The same where nobody can type a command.
+    pub(crate) fn without_prompt(options: &DisplayOptions, is_terminal: bool) -> Self {
+        Self {
+            has_prompt: false,
+            ..Self::new(options, is_terminal)
+        }
+    }
+
     /// Changes how all is printed from now on.
     pub(crate) fn set(&mut self, setting: Setting) {
         match setting {
-            Setting::Timestamps(timestamps) => self.timestamps = timestamps,
+            Setting::Timestamps(timestamps) => self.stamp.set(timestamps),
             Setting::View(view) => self.view = view,
             Setting::Color(color) => {
                 self.color = color;
@@ -87,7 +93,7 @@ impl Display {
 
     /// The name of each setting, and its value as `set` takes it.
     pub(crate) fn settings(&self) -> [(&'static str, String); 5] {
-        let timestamps = self.timestamps.map_or("off", Timestamps::name);
+        let timestamps = self.stamp.kind().map_or("off", Timestamps::name);
         let bound =
             |bound: Option<u32>| bound.map_or_else(|| "off".to_owned(), |bound| bound.to_string());
         [
@@ -117,7 +123,7 @@ impl Display {
     const fn is_plain(&self) -> bool {
         !self.is_for_people
             && !self.palette.has_colors()
-            && self.timestamps.is_none()
+            && self.stamp.kind().is_none()
             && matches!(self.view, View::Auto)
             && self.flood_limit.is_none()
     }
@@ -127,17 +133,21 @@ impl Display {
         if self.is_plain() || out.is_for_programs() {
             return out.event(event);
         }
-        let Some(head) = events::head(event, self.palette) else {
-            return;
-        };
+        if let Some(head) = events::head(event, self.palette) {
+            self.headed(event, &head, number, out);
+        }
+    }
+
+    /// Prints what happened behind the beginning of a line that tells of it.
+    pub(crate) fn headed(&mut self, event: &Event, head: &str, number: u64, out: &mut dyn Output) {
         if event.what.is_traffic() && !self.flood.admits(self.flood_limit(), Instant::now()) {
             return;
         }
         self.tell_of_flood(out);
         match events::message(event) {
             Some(message) if self.view == View::Raw => self.raw(message, out),
-            Some(message) => self.message(event, &head, message, number, out),
-            None => self.stamped(event.time, &head, out),
+            Some(message) => self.message(event, head, message, number, out),
+            None => self.stamped(event.time, head, out),
         }
     }
 
@@ -163,7 +173,10 @@ impl Display {
         let left_out = form.write(self.palette, Room::of_terminal(rows), out);
         if left_out > 0 {
             let id = event.id.unwrap_or_default();
-            let command = format!("message {id} {number}");
+            let command = match self.has_prompt {
+                true => format!("message {id} {number}"),
+                false => "--fold off".to_owned(),
+            };
             out.line(&view::left_out(left_out, &command, self.palette));
         }
     }
@@ -207,19 +220,13 @@ impl Display {
     }
 
     fn stamped(&mut self, time: Timestamp, line: &str, out: &mut dyn Output) {
-        let before = self.last.replace(time).unwrap_or(self.started);
-        let since = |moment: Timestamp| time.duration_since(moment).as_secs_f64().max(0.0);
-        let stamp = match self.timestamps {
-            None => return out.line(line),
-            Some(Timestamps::Absolute) => {
-                let local = time.to_zoned_datetime(TimeZone::system());
-                local.strftime("%H:%M:%S%.3f").to_string()
-            }
-            Some(Timestamps::Relative) => format!("{:9.3}", since(self.started)),
-            Some(Timestamps::Delta) => format!("+{:8.3}", since(before)),
-        };
-        let line = format!("{} {line}", self.palette.paint(Role::Aside, &stamp));
-        out.line(&line);
+        match self.stamp.next(time).trim_end() {
+            "" => out.line(line),
+            stamp => out.line(&format!(
+                "{} {line}",
+                self.palette.paint(Role::Aside, stamp)
+            )),
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
@@ -237,9 +244,12 @@ impl Display {
     fn tell_of_flood(&mut self, out: &mut dyn Output) {
         let hidden = self.flood.take_hidden();
         if hidden > 0 {
-            let text = format!(
-                "> {hidden} messages not shown: too many in a second (set flood off shows all)"
-            );
+            let remedy = match self.has_prompt {
+                true => "set flood off",
+                false => "--flood off",
+            };
+            let text =
+                format!("> {hidden} messages not shown: too many in a second ({remedy} shows all)");
             out.line(&self.palette.paint(Role::Doubtful, &text));
         }
     }

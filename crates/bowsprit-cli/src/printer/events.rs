@@ -22,7 +22,7 @@ pub(crate) fn line(event: &Event) -> Option<String> {
 }
 
 /// That line in colours, and of a message only what stands before it.
-pub(super) fn head(event: &Event, palette: Palette) -> Option<String> {
+pub(crate) fn head(event: &Event, palette: Palette) -> Option<String> {
     let text = said(&event.what, palette)?;
     let id = event.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
     let id = palette.paint(Role::Id, &id);
@@ -73,11 +73,7 @@ fn said(what: &What, palette: Palette) -> Option<String> {
 /// The message that an event line shows.
 pub(super) const fn message(event: &Event) -> Option<&Message> {
     match &event.what {
-        What::Message {
-            direction: Direction::Received,
-            payload,
-            ..
-        } => Some(payload.message()),
+        What::Message { payload, .. } => Some(payload.message()),
         _ => None,
     }
 }

@@ -38,26 +38,6 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The JSON with what could act on a terminal written as JSON writes it: the same value for programs,
-/// and harmless where somebody looks at it.
-pub(crate) fn json(text: String) -> String {
-    if !marks(&text).any(|(c, marks)| is_hidden(c) || marks > MAX_MARKS) {
-        return text;
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for (c, marks) in marks(&text) {
-        if is_hidden(c) || marks > MAX_MARKS {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a string cannot fail.
-                let _ = write!(shown, "\\u{unit:04x}");
-            }
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
 /// The beginning of the text in at most `limit` characters, escaped, with `…` where it was cut.
 pub(crate) fn excerpt(text: &str, limit: usize) -> String {
     let end = text
@@ -146,19 +126,6 @@ mod tests {
         ] {
             assert_eq!(escape(text), shown);
         }
-    }
-
-    #[test]
-    fn keeps_the_value_of_json_that_it_makes_harmless() {
-        let marks = "e\u{301}".to_owned() + &"\u{301}".repeat(9);
-        let attack: String = ('\0'..=char::MAX).filter(|c| is_hidden(*c)).collect();
-        let value = serde_json::json!([attack, marks, "日本 \\ \""]);
-        let shown = json(value.to_string());
-        assert!(!shown.chars().any(is_hidden), "{shown}");
-        assert!(shown.ends_with("\"日本 \\\\ \\\"\"]"), "{shown}");
-        assert_eq!(shown.matches("\\u0301").count(), 4);
-        let read: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
-        assert_eq!(read, value);
     }
 
     #[test]

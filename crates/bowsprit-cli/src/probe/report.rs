@@ -28,8 +28,7 @@ const MAX_BODY_LINES: usize = 5;
 ///
 /// When the output was lost: the exit status.
 pub(super) fn as_json(checked: &Checked) -> Result<(), u8> {
-    // Nothing in it has keys that are not text.
-    write(&[serde_json::to_string(checked).unwrap_or_default()])
+    write(&[crate::events::json::text(checked)])
 }
 
 /// Prints lines.

@@ -15,7 +15,6 @@ use crate::signals::Signals;
 
 mod compare;
 mod har;
-pub(crate) mod mask;
 mod play;
 mod reader;
 mod recorder;

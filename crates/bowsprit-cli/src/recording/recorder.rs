@@ -1,4 +1,4 @@
-//! A record while it is written: one event a line, masked, flushed within a second.
+//! A record while it is written: one event a line, flushed within a second.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{
@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::mask;
 use crate::events::{Event, What};
 use crate::printer::text::{escape, fault};
 use crate::printer::warn;
@@ -101,7 +100,7 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Adds an event, without its secrets.
+    /// Adds an event.
     ///
     /// # Errors
     ///
@@ -110,7 +109,7 @@ impl Recorder {
     pub(crate) fn event(&self, event: &Event) -> Result<(), String> {
         let mut writer = lock(&self.writer);
         if writer.file.is_some() {
-            writer.write(mask::event(event).to_json().as_bytes());
+            writer.write(event.to_json().as_bytes());
         }
         match writer.fault.take() {
             None => Ok(()),
@@ -137,6 +136,8 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         let mut writer = lock(&self.writer);
         writer.flush();
+        // The thread may have it a moment longer, and the file is free for the next record now.
+        drop(writer.file.take());
         if let Some(why) = writer.fault.take() {
             warn(&self.ended(&why));
         }

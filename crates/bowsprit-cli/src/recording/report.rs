@@ -10,6 +10,7 @@ use super::compare::{Difference, is_fact};
 use super::tapes::Tape;
 use super::voice::Voice;
 use crate::connection::seconds;
+use crate::events;
 use crate::printer::text::escape;
 use crate::status::Status;
 
@@ -227,8 +228,7 @@ impl Report {
     }
 
     fn json(&mut self, value: &Value) {
-        let text = value.to_string();
-        self.line(&text);
+        self.line(&events::json::text(value));
     }
 
     fn line(&mut self, line: &str) {

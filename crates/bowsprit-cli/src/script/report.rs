@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::events::What;
+use crate::events::{What, seconds};
 use crate::printer::text::{escape, fault};
 
 /// The most bytes of output that are kept of a test: 256 KiB, the latest.
@@ -100,7 +100,7 @@ impl Case {
         What::Test {
             name: self.name.clone(),
             passed: self.failures.is_empty(),
-            seconds: self.took.as_secs_f64(),
+            seconds: seconds(self.took),
             failures: failures
                 .map(|(title, text)| format!("{title}\n{text}"))
                 .collect(),

@@ -4,6 +4,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::variables::Text;
+use crate::command::words;
+use crate::events::masked_uri;
+use crate::options;
 use crate::printer::text::{escape, excerpt};
 
 /// How many characters of a line are repeated.
@@ -39,12 +42,19 @@ pub(crate) struct Line {
 impl Line {
     /// Where it stands, and what it says: its beginning, if it is long.
     pub(crate) fn title(&self) -> String {
-        let text = self.head.as_ref().unwrap_or(&self.text);
-        format!(
-            "{}: {}",
-            self.place,
-            excerpt(text.trim_start(), LINE_EXCERPT)
-        )
+        format!("{}: {}", self.place, excerpt(&self.shown(), LINE_EXCERPT))
+    }
+
+    /// What it says, without secrets: not everyone who reads the report may read the script.
+    pub(crate) fn shown(&self) -> String {
+        let text = self.head.as_ref().unwrap_or(&self.text).trim_start();
+        let (command, rest) = text.split_once(' ').unwrap_or((text, ""));
+        // A variable only says where the secret is.
+        if words::takes_options(command) && options::carries_secret(&rest.replace('$', "@")) {
+            return format!("{command} ***");
+        }
+        let words = text.split(' ').map(masked_uri);
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 

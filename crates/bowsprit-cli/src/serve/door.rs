@@ -79,6 +79,20 @@ fn is_name_of_this_machine(authority: &str) -> bool {
     number.parse::<IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
 }
 
+/// Whether a rule of `--origin` is about this origin, or about this host with its port.
+fn is_listed_by(rule: &str, site: &str) -> bool {
+    let rule = rule.to_ascii_lowercase();
+    let site = site.to_ascii_lowercase();
+    let (scheme, hosts) = rule.split_once("://").unwrap_or(("", &rule));
+    let (of_scheme, host) = site.split_once("://").unwrap_or((scheme, &site));
+    let is_host = match hosts.strip_prefix('*') {
+        // It begins with its dot, and there is a name in front of that.
+        Some(below) => host.len() > below.len() && host.ends_with(below),
+        None => host == hosts,
+    };
+    rule == ANY || (is_host && of_scheme == scheme)
+}
+
 fn hash(text: &str) -> Vec<u8> {
     digest(&SHA256, text.as_bytes()).as_ref().to_vec()
 }
@@ -98,7 +112,7 @@ impl Door {
         let visit = Visit::current();
         visit.asks(&request);
         if let Some(origin) = request.origin() {
-            self.check_name(&request, &visit, |rule| rule.eq_ignore_ascii_case(origin))?;
+            self.check_name(&request, &visit, origin)?;
         }
         self.check_login(&request, &visit)?;
         if self.has_page && request.path() == page::LIVE {
@@ -145,7 +159,7 @@ impl Door {
         let visit = Visit::current();
         visit.asks(&request);
         let checked = self
-            .check_name(&request, &visit, |_| true)
+            .check_name(&request, &visit, request.authority())
             .and_then(|()| self.check_login(&request, &visit));
         let answered = match checked {
             Err(refusal) => return refusal,
@@ -173,16 +187,11 @@ impl Door {
 
     /// A server that only this machine can reach is asked for by its number, or as localhost. Any site can
     /// have its own name lead here instead (DNS rebinding), and its page would pass for this server's own.
-    fn check_name(
-        &self,
-        request: &HttpRequest,
-        visit: &Visit,
-        is_meant: impl Fn(&str) -> bool,
-    ) -> Result<(), Response> {
-        let is_listed = |rule: &String| rule == ANY || rule.contains("*.") || is_meant(rule);
+    /// `site` is that of the page, or what may become one.
+    fn check_name(&self, request: &HttpRequest, visit: &Visit, site: &str) -> Result<(), Response> {
         if !self.is_local
             || is_name_of_this_machine(request.authority())
-            || self.origins.iter().any(is_listed)
+            || self.origins.iter().any(|rule| is_listed_by(rule, site))
         {
             return Ok(());
         }

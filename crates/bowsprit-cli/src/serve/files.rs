@@ -12,13 +12,18 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 
+use super::visit::Visit;
 use crate::printer::text::{escape, fault};
 
 /// The largest file that is sent: an answer lies in memory until it has left.
 const MAX_FILE: u64 = 16 << 20;
 
-/// How many files are read at once.
+/// How many files are looked for at once.
 const MAX_READERS: usize = 16;
+
+/// How many KiB of files may be on their way: clients that do not read what they ask for fill no more. The
+/// rest wait for their turn.
+const MAX_ON_THE_WAY: usize = 64 << 10;
 
 /// A folder whose files anybody may have.
 #[derive(Clone, Debug)]
@@ -26,15 +31,24 @@ pub(super) struct Files {
     /// Absolute, and without links.
     root: PathBuf,
     readers: Arc<Semaphore>,
+    on_the_way: Arc<Semaphore>,
 }
 
 /// What a path leads to.
 enum Found {
-    File(Vec<u8>, String, Option<Timestamp>),
+    File(Opened),
     /// A folder whose name lacks the slash behind it.
     Folder,
     TooLarge,
     Nothing,
+}
+
+/// A file, and what there is to say of it.
+struct Opened {
+    file: fs::File,
+    size: u64,
+    kind: String,
+    modified: Option<Timestamp>,
 }
 
 impl Files {
@@ -54,6 +68,7 @@ impl Files {
         Ok(Self {
             root,
             readers: Arc::new(Semaphore::new(MAX_READERS)),
+            on_the_way: Arc::new(Semaphore::new(MAX_ON_THE_WAY)),
         })
     }
 
@@ -77,23 +92,39 @@ impl Files {
                 response.header("Location", &format!("{path}/"))?;
                 Ok(response)
             }
-            Found::File(content, kind, modified) => {
-                let mut response = Response::new(200)?;
-                response
-                    .header("Content-Type", &kind)?
-                    .header("X-Content-Type-Options", "nosniff")?;
-                let written = modified.and_then(|time| {
-                    DateTimePrinter::new()
-                        .timestamp_to_rfc9110_string(&time)
-                        .ok()
-                });
-                if let Some(time) = written {
-                    response.header("Last-Modified", &time)?;
-                }
-                response.body(content);
-                Ok(response)
-            }
+            Found::File(opened) => self.send(opened).await,
         }
+    }
+
+    async fn send(&self, opened: Opened) -> Result<Response, InvalidRequest> {
+        let Opened {
+            file,
+            size,
+            kind,
+            modified,
+        } = opened;
+        let room = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
+        if let Ok(room) = Arc::clone(&self.on_the_way).acquire_many_owned(room).await {
+            Visit::current().keep_room(room);
+        }
+        let reading = tokio::task::spawn_blocking(move || read(file, size));
+        let Ok(Ok(content)) = reading.await else {
+            return Response::plain(404);
+        };
+        let mut response = Response::new(200)?;
+        response
+            .header("Content-Type", &kind)?
+            .header("X-Content-Type-Options", "nosniff")?;
+        let written = modified.and_then(|time| {
+            DateTimePrinter::new()
+                .timestamp_to_rfc9110_string(&time)
+                .ok()
+        });
+        if let Some(time) = written {
+            response.header("Last-Modified", &time)?;
+        }
+        response.body(content);
+        Ok(response)
     }
 }
 
@@ -142,11 +173,20 @@ fn open(root: &Path, path: &Path, is_folder: bool) -> io::Result<Found> {
     if facts.len() > MAX_FILE {
         return Ok(Found::TooLarge);
     }
-    let mut content = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut content)?;
     let modified = facts.modified().ok();
-    let modified = modified.and_then(|time| Timestamp::try_from(time).ok());
-    Ok(Found::File(content, kind(&path), modified))
+    Ok(Found::File(Opened {
+        file,
+        size: facts.len(),
+        kind: kind(&path),
+        modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
+    }))
+}
+
+/// What is in the file, and nothing of what it has grown by since.
+fn read(file: fs::File, size: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    file.take(size).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// The media type that the file's name stands for. Text is UTF-8.
@@ -165,6 +205,23 @@ fn kind(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_takes_its_room_until_its_client_has_gone() {
+        use crate::serve::visit::VISIT;
+        let name = format!("bowsprit-files-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).expect("a temporary folder");
+        fs::write(folder.join("a"), vec![0; 5000]).expect("a file");
+        let files = Files::new(&folder).expect("a folder");
+        let visit = Arc::new(Visit::new());
+        let answer = VISIT.scope(Arc::clone(&visit), files.answer("/a")).await;
+        assert_eq!(answer.expect("an answer").status(), 200);
+        assert_eq!(files.on_the_way.available_permits(), MAX_ON_THE_WAY - 5);
+        drop(visit);
+        assert_eq!(files.on_the_way.available_permits(), MAX_ON_THE_WAY);
+        fs::remove_dir_all(&folder).expect("what was made here");
+    }
 
     #[test]
     fn takes_only_names_that_stay_in_the_folder() {

@@ -19,9 +19,6 @@ use crate::events::{Direction, What};
 use crate::options::Times;
 use crate::status::Status;
 
-/// Headers whose values are secrets.
-const SECRET: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
-
 /// What the connections of a server share.
 #[derive(Debug)]
 pub(super) struct House {
@@ -190,18 +187,10 @@ impl Caller {
 
     fn open(&self, took: std::time::Duration) -> What {
         let mut what = What::opened(&self.info, took);
-        if let What::Open(opened) = &mut what {
-            if self.house.is_encrypted {
-                opened.uri = opened.uri.replacen("ws:", "wss:", 1);
-            }
-            for (name, value) in &mut opened.headers {
-                if SECRET
-                    .iter()
-                    .any(|secret| name.eq_ignore_ascii_case(secret))
-                {
-                    "***".clone_into(value);
-                }
-            }
+        if let What::Open(opened) = &mut what
+            && self.house.is_encrypted
+        {
+            opened.uri = opened.uri.replacen("ws:", "wss:", 1);
         }
         what
     }

@@ -61,12 +61,10 @@ impl LocalServer {
             .spawn(move || match listen(plan) {
                 Ok((runtime, site)) => {
                     let house = Arc::clone(&site.desk.house);
+                    let unseen = house.mode().unseen().map(str::to_owned);
+                    let facts = site.facts.iter().cloned().chain(unseen).collect();
                     // Whoever asked waits for this answer.
-                    let _ = bound.send(Ok((
-                        house.mode().name(),
-                        site.uri.clone(),
-                        site.facts.clone(),
-                    )));
+                    let _ = bound.send(Ok((house.mode().name(), site.uri.clone(), facts)));
                     // A session that is gone stops its server as well.
                     let _ = runtime.block_on(site.run(stopped));
                     drop(runtime);
@@ -124,8 +122,7 @@ fn listen(plan: Plan) -> Result<(Runtime, Site), String> {
 pub(crate) fn serve(args: &ServeArgs) -> Result<u8, String> {
     let plan = Plan::new(args)?;
     signals::end_at_the_second().map_err(failed)?;
-    let (teller, printing) =
-        Teller::start(&args.display, args.mode.proxy.is_some()).map_err(failed)?;
+    let (teller, printing) = Teller::start(&args.display, args.mode.proxy.is_some())?;
     let (sender, mut logged) = tokio::sync::mpsc::unbounded_channel();
     log::start(args.display.channels(), sender);
     let runtime = runtime()?;
@@ -146,7 +143,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<u8, String> {
                     signal = signals.recv() => break signal.status(),
                     () = after(plan::timeout(args)) => break Status::TimedOut as u8,
                     status = house.one_ended(), if args.end.once => break status,
-                    () = teller.closed() => break 0,
+                    status = teller.closed() => break status,
                     Some(report) = logged.recv() => tell_log(&teller, report),
                 }
             }

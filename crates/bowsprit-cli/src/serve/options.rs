@@ -205,6 +205,9 @@ impl ServeArgs {
                 "--once and --timeout are for bowsprit serve; here there is stop".to_owned(),
             );
         }
+        if line.args.display != DisplayOptions::default() {
+            return Err("what is printed of a server is for bowsprit serve to choose".to_owned());
+        }
         Ok(line.args)
     }
 }

@@ -168,11 +168,6 @@ fn config(args: &ServeArgs, faults: Option<&Faults>) -> Result<Config, String> {
 fn mode(args: &ServeArgs, limit: usize) -> Result<(Mode, Option<Arc<Target>>), String> {
     let asked = &args.mode;
     let manner = &args.manner;
-    if args.display.record.is_some() {
-        return Err(
-            "--record is for clients, and keeps what one of them sends and gets".to_owned(),
-        );
-    }
     let in_room = asked.broadcast || asked.chat;
     if !in_room && (manner.includes_self || manner.close_slow) {
         return Err("--self and --close-slow are for --broadcast and --chat".to_owned());

@@ -28,8 +28,8 @@ use crate::printer::warn;
 /// How long a shutdown waits for the clients' close frames.
 pub(super) const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How long processes may take to end after that: they are asked once, and then killed.
-const LEAVE_DEADLINE: Duration = Duration::from_secs(6);
+/// How long processes may take to end after that: their input ends, they are asked once, and then killed.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(8);
 
 /// The first wait after the system could not accept a connection, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));

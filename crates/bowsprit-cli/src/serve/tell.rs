@@ -2,19 +2,21 @@
 //! none at all, holds up no connection.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::events::{Direction, Event, Opened, What};
-use crate::options::DisplayOptions;
-use crate::printer::text::{escape, excerpt};
-use crate::printer::{self, Output as _, Printer};
+use crate::events::{Direction, Event, Opcode, Opened, What};
+use crate::options::{DisplayOptions, Size};
+use crate::printer::palette::{Palette, Role};
+use crate::printer::text::{escape, excerpt, fault};
+use crate::printer::{Display, Printer, events, warn};
+use crate::recording::Recorder;
 
 /// The most events that may wait to be printed.
 const MAX_WAITING: usize = 4096;
@@ -29,13 +31,17 @@ const EXCERPT: usize = 60;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Teller(Option<Arc<Line>>);
 
-/// The line to the thread that prints.
+/// The line to the thread that prints, and to the record.
 #[derive(Debug)]
 struct Line {
-    events: SyncSender<Event>,
-    tells_messages: bool,
+    /// `None` where nothing is to be printed.
+    events: Option<SyncSender<Event>>,
+    prints_messages: bool,
+    recorder: Option<Recorder>,
     dropped: Arc<AtomicUsize>,
     closed: Arc<Notify>,
+    /// Output was lost that somebody was to read.
+    has_failed: Arc<AtomicBool>,
 }
 
 /// The thread that prints: nothing comes from it, and that ends with it.
@@ -43,45 +49,41 @@ struct Line {
 pub(super) struct Printing(Option<Receiver<Infallible>>);
 
 impl Teller {
-    /// Prints as these options ask for.
+    /// Prints and records as these options ask for.
     ///
     /// # Errors
     ///
-    /// When the system refuses a thread.
+    /// When the system refuses a thread, or the record cannot be written.
     pub(super) fn start(
-        display: &DisplayOptions,
+        options: &DisplayOptions,
         shows_messages: bool,
-    ) -> io::Result<(Self, Printing)> {
-        if display.quiet {
-            return Ok((Self(None), Printing(None)));
+    ) -> Result<(Self, Printing), String> {
+        let record = options.record.as_ref();
+        let limit = options.record_limit.map(|Size(limit)| limit as u64);
+        let recorder = record.map(|path| Recorder::open(path, limit)).transpose()?;
+        let mut line = Line {
+            events: None,
+            prints_messages: shows_messages || options.verbose > 0,
+            recorder,
+            dropped: Arc::default(),
+            closed: Arc::default(),
+            has_failed: Arc::default(),
+        };
+        let mut printing = Printing(None);
+        if !options.quiet {
+            let started = Events::start(options, &line);
+            let (events, ended) = started.map_err(|error| fault(&error))?;
+            line.events = Some(events);
+            printing = Printing(Some(ended));
         }
-        let (sender, events) = sync_channel(MAX_WAITING);
-        let dropped = Arc::<AtomicUsize>::default();
-        let closed = Arc::<Notify>::default();
-        let printer = Events {
-            as_json: display.json,
-            dropped: Arc::clone(&dropped),
-            closed: Arc::clone(&closed),
-        };
-        let (running, ended) = channel();
-        thread::Builder::new()
-            .name("printer".to_owned())
-            .spawn(move || {
-                printer.print(&events);
-                drop(running);
-            })?;
-        let line = Line {
-            events: sender,
-            tells_messages: shows_messages || display.verbose > 0,
-            dropped,
-            closed,
-        };
-        Ok((Self(Some(Arc::new(line))), Printing(Some(ended))))
+        Ok((Self(Some(Arc::new(line))), printing))
     }
 
     /// Whether messages are told.
     pub(super) fn tells_messages(&self) -> bool {
-        self.0.as_ref().is_some_and(|line| line.tells_messages)
+        self.0.as_ref().is_some_and(|line| {
+            line.recorder.is_some() || (line.prints_messages && line.events.is_some())
+        })
     }
 
     /// Tells something of a connection, or of the server. `what` is made only if anybody hears it.
@@ -89,15 +91,28 @@ impl Teller {
         let Some(line) = &self.0 else {
             return;
         };
-        if line.events.try_send(Event::now(id, None, what())).is_err() {
+        if line.events.is_none() && line.recorder.is_none() {
+            return;
+        }
+        let event = Event::now(id, None, what());
+        if let Some(Err(fault)) = line.recorder.as_ref().map(|to| to.event(&event)) {
+            warn(&fault);
+        }
+        let is_printed = line.prints_messages || !event.what.is_traffic();
+        if let Some(events) = line.events.as_ref().filter(|_| is_printed)
+            && events.try_send(event).is_err()
+        {
             line.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Waits until nobody reads the output any more.
-    pub(super) async fn closed(&self) {
+    /// Waits until nobody reads the output any more: 0, or 1 where it cannot be written.
+    pub(super) async fn closed(&self) -> u8 {
         match &self.0 {
-            Some(line) => line.closed.notified().await,
+            Some(line) => {
+                line.closed.notified().await;
+                u8::from(line.has_failed.load(Ordering::Relaxed))
+            }
             None => std::future::pending().await,
         }
     }
@@ -116,56 +131,108 @@ impl Printing {
 /// What the thread has.
 struct Events {
     as_json: bool,
+    display: Display,
+    printer: Printer<io::Stdout>,
     dropped: Arc<AtomicUsize>,
     closed: Arc<Notify>,
+    /// Output was lost that somebody was to read.
+    has_failed: Arc<AtomicBool>,
 }
 
 impl Events {
-    fn print(&self, events: &Receiver<Event>) {
-        let mut printer = Printer::new(io::stdout());
+    fn start(
+        options: &DisplayOptions,
+        line: &Line,
+    ) -> io::Result<(SyncSender<Event>, Receiver<Infallible>)> {
+        let (sender, events) = sync_channel(MAX_WAITING);
+        let printer = Self {
+            as_json: options.json,
+            display: Display::without_prompt(options, io::stdout().is_terminal()),
+            printer: Printer::new(io::stdout()),
+            dropped: Arc::clone(&line.dropped),
+            closed: Arc::clone(&line.closed),
+            has_failed: Arc::clone(&line.has_failed),
+        };
+        let (running, ended) = channel();
+        thread::Builder::new()
+            .name("printer".to_owned())
+            .spawn(move || {
+                printer.print(&events);
+                drop(running);
+            })?;
+        Ok((sender, ended))
+    }
+
+    fn print(mut self, events: &Receiver<Event>) {
         if self.as_json {
-            self.print_one(&mut printer, &Event::now(None, None, What::start()));
+            self.print_one(&Event::now(None, None, What::start()));
         }
-        while let Ok(first) = events.recv() {
-            self.print_one(&mut printer, &first);
-            for event in events.try_iter().take(MAX_WAITING) {
-                self.print_one(&mut printer, &event);
+        loop {
+            match self.next(events) {
+                Ok(first) => {
+                    self.print_one(&first);
+                    for event in events.try_iter().take(MAX_WAITING) {
+                        self.print_one(&event);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.display
+                        .handle_timeout(Instant::now(), &mut self.printer);
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
                 let text = format!("{dropped} lines dropped, for want of a reader");
-                let event = Event::now(None, None, What::Log { text });
-                self.print_one(&mut printer, &event);
+                self.print_one(&Event::now(None, None, What::Log { text }));
             }
-            printer.flush();
-            if printer.is_closed() {
+            self.printer.flush();
+            if self.printer.is_closed() {
+                let has_failed = self.printer.has_failed();
+                self.has_failed.store(has_failed, Ordering::Relaxed);
                 return self.closed.notify_one();
             }
         }
     }
 
-    fn print_one(&self, printer: &mut Printer<io::Stdout>, event: &Event) {
+    /// The next event, or the time at which the display has something to say.
+    fn next(&self, events: &Receiver<Event>) -> Result<Event, RecvTimeoutError> {
+        match self.display.deadline() {
+            None => events.recv().map_err(RecvTimeoutError::from),
+            Some(at) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
+        }
+    }
+
+    fn print_one(&mut self, event: &Event) {
         if self.as_json {
-            printer.raw(&event.to_json());
-        } else if let Some(line) = line(event) {
-            printer.line(&line);
+            self.printer.raw(&event.to_json());
+        } else if let Some(head) = head(event, self.display.palette()) {
+            self.display.headed(event, &head, 0, &mut self.printer);
         }
     }
 }
 
-/// The line for people, the id of the connection first.
-fn line(event: &Event) -> Option<String> {
-    let id = event.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+/// The line for people, the id of the connection first; of a message what stands before it.
+fn head(event: &Event, palette: Palette) -> Option<String> {
     let text = match &event.what {
         What::Serve { uri, mode } => return Some(format!("Serving {mode} on {}", escape(uri))),
         What::Answer { text, .. } => return Some(escape(text).into_owned()),
-        What::Open(opened) => open(opened),
+        What::Open(opened) => open(opened, palette),
         What::Message {
-            direction: Direction::Sent,
+            direction,
+            opcode,
+            size,
             ..
         } => {
-            let mirrored = received(event)?;
-            return printer::events::line(&mirrored).map(|line| line.replacen(" << ", " >> ", 1));
+            let arrow = match direction {
+                Direction::Received => palette.paint(Role::Received, "<<"),
+                Direction::Sent => ">>".into(),
+            };
+            let kind = match opcode {
+                Opcode::Text => "text",
+                Opcode::Binary => "binary",
+            };
+            format!("{arrow} {kind} {size}")
         }
         What::Refuse {
             peer,
@@ -174,7 +241,8 @@ fn line(event: &Event) -> Option<String> {
         } => {
             let of = request.as_deref().unwrap_or("-");
             let peer = peer.as_deref().unwrap_or("-");
-            format!("refused {peer} {}: {}", excerpt(of, EXCERPT), escape(error))
+            let word = palette.paint(Role::Bad, "refused");
+            format!("{word} {peer} {}: {}", excerpt(of, EXCERPT), escape(error))
         }
         What::Http {
             peer,
@@ -185,22 +253,13 @@ fn line(event: &Event) -> Option<String> {
             format!("http {peer} {} {status}", excerpt(request, EXCERPT))
         }
         What::Log { text } => escape(text).into_owned(),
-        _ => return printer::events::line(event),
+        _ => return events::head(event, palette),
     };
-    Some(format!("{id} {text}"))
+    let id = event.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+    Some(format!("{} {text}", palette.paint(Role::Id, &id)))
 }
 
-/// The same message the other way: lines of both ways are alike but for the arrow.
-fn received(event: &Event) -> Option<Event> {
-    let mut event = event.clone();
-    match &mut event.what {
-        What::Message { direction, .. } => *direction = Direction::Received,
-        _ => return None,
-    }
-    Some(event)
-}
-
-fn open(opened: &Opened) -> String {
+fn open(opened: &Opened, palette: Palette) -> String {
     let peer = opened.peer.as_deref().unwrap_or("-");
     let path = opened
         .uri
@@ -212,5 +271,6 @@ fn open(opened: &Opened) -> String {
     let agent = agent.map_or_else(String::new, |(_, agent)| {
         format!(" {}", excerpt(agent, EXCERPT))
     });
-    format!("open {peer} {}{agent}", excerpt(path, EXCERPT))
+    let word = palette.paint(Role::Good, "open");
+    format!("{word} {peer} {}{agent}", excerpt(path, EXCERPT))
 }

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bowsprit::HttpRequest;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::modes::proxy::Upstream;
+use crate::events::masked_uri;
 
 tokio::task_local! {
     /// The client whose handshake this task carries out: the library's hooks see only its request.
@@ -22,6 +24,8 @@ pub(super) struct Visit {
     /// It has come for the page's numbers.
     is_watcher: AtomicBool,
     upstream: Mutex<Option<Upstream>>,
+    /// What its answer takes of the memory for files, until it has ended.
+    room: OnceLock<OwnedSemaphorePermit>,
 }
 
 impl Visit {
@@ -32,6 +36,7 @@ impl Visit {
             why: OnceLock::new(),
             is_watcher: AtomicBool::new(false),
             upstream: Mutex::default(),
+            room: OnceLock::new(),
         }
     }
 
@@ -45,12 +50,11 @@ impl Visit {
     /// Keeps what was asked for.
     pub(super) fn asks(&self, request: &HttpRequest) {
         // Each client asks once.
-        let _ = self
-            .request
-            .set(format!("{} {}", request.method(), request.target()));
+        let target = masked_uri(request.target());
+        let _ = self.request.set(format!("{} {target}", request.method()));
     }
 
-    /// The method and the target, once they are known; foreign text.
+    /// The method and the target without its secrets, once they are known; foreign text.
     pub(super) fn request(&self) -> Option<&str> {
         self.request.get().map(String::as_str)
     }
@@ -74,6 +78,12 @@ impl Visit {
     /// Whether it has come for the page's numbers.
     pub(super) fn is_watcher(&self) -> bool {
         self.is_watcher.load(Ordering::Relaxed)
+    }
+
+    /// Keeps a share of the memory for files.
+    pub(super) fn keep_room(&self, room: OwnedSemaphorePermit) {
+        // It gets one answer.
+        let _ = self.room.set(room);
     }
 
     /// Keeps the connection that its own is to be joined with.

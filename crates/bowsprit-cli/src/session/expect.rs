@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bowsprit::CloseCode;
 
 use crate::connection::{Connection, Stage, Taken};
-use crate::events::{Event, What};
+use crate::events::{Event, What, masked_uri};
 use crate::printer::events;
 use crate::printer::text::{escape, excerpt};
 use crate::script::check::{self, Check};
@@ -308,7 +308,7 @@ pub(super) fn state(id: u32, connection: &Connection) -> String {
             return format!(
                 "connection {id} is {}: {}, {received} received, {} sent",
                 connection.status().to_lowercase(),
-                excerpt(&connection.uri, 200),
+                excerpt(&masked_uri(&connection.uri), 200),
                 connection.history.last() - received
             );
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{MANY, Refused, Session};
 use crate::command::{Ids, Listed, STATES, Shown};
 use crate::connection::{Connection, Size, Span, Spread, messages};
-use crate::events::{Direction, Event};
+use crate::events::{Direction, Event, masked_uri};
 use crate::printer::Output;
 use crate::printer::palette::Role;
 use crate::printer::text::escape;
@@ -98,7 +98,7 @@ impl Session {
             .map(|(id, connection)| {
                 (
                     cells(*id, connection, now),
-                    escape(&connection.uri).into_owned(),
+                    escape(&masked_uri(&connection.uri)).into_owned(),
                 )
             })
             .collect();

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Session;
 use super::expect::{Expecting, state};
 use crate::command::script;
-use crate::events::{Event, What};
+use crate::events::{Event, What, seconds};
 use crate::printer::Output;
 use crate::printer::text::escape;
 use crate::script::load::{Loader, Script};
@@ -248,14 +248,8 @@ impl Session {
             What::Step {
                 file: current.line.place.file.as_deref().map(str::to_owned),
                 line: current.line.place.line,
-                text: current
-                    .line
-                    .head
-                    .as_ref()
-                    .unwrap_or(&current.line.text)
-                    .trim_start()
-                    .to_owned(),
-                seconds: current.since.elapsed().as_secs_f64(),
+                text: current.line.shown(),
+                seconds: seconds(current.since.elapsed()),
                 failure: current.failure.clone(),
             },
         ));

@@ -56,7 +56,7 @@ fn an_http_answer_is_told_with_its_status_and_where_it_leads() {
         ),
         (
             b"HTTP/1.1 301 Moved Permanently\r\nLocation: wss://me:pw@a.example/x?token=1\r\n\r\n",
-            "0 failed HTTP 301 Moved Permanently: moved to wss://***@a.example/x?*** (-L follows)",
+            "0 failed HTTP 301 Moved Permanently: moved to wss://***@a.example/x?token=*** (-L follows)",
         ),
         (
             b"HTTP/1.1 401 Unauthorized\r\n\r\n",

@@ -192,7 +192,7 @@ fn shows_only_so_much_of_a_connection_and_its_headers_if_asked() {
         "> Messages Processed: (3) ",
         "<< three",
         "> Header: Server: fixture/1",
-        "> Header: Set-Cookie: sid=… (hidden)",
+        "> Header: Set-Cookie: sid=***; HttpOnly",
         "> Header: X-Evil: a\\u{202e}b",
         "> Usage: show <connection id>",
     ]);

@@ -64,7 +64,7 @@ fn prints_every_thing_that_happens_as_an_object() {
     );
     assert_eq!(
         open["headers"],
-        json!([["Server", "fixture/1"], ["Set-Cookie", "***"]])
+        json!([["Server", "fixture/1"], ["Set-Cookie", "id=***"]])
     );
     let ping =
         json!({"id": 0, "event": "ping", "direction": "received", "size": 6, "text": "there?"});

@@ -37,6 +37,7 @@ mod recording_replay;
 mod recording_serve;
 mod routes;
 mod scripts;
+mod secrets;
 mod seed;
 mod sending;
 mod serve_door;

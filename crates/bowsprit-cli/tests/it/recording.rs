@@ -361,3 +361,52 @@ fn writes_on_behind_a_line_that_was_cut_off() {
         outcome.stderr
     );
 }
+
+#[test]
+fn writes_what_each_form_does_and_plays_it_again() {
+    let folder = Folder::new();
+    let uri = echo_uri();
+    let script = folder.write(
+        "talk.bws",
+        "connect ${uri}\nsend 0 hi\nexpect 0 text hi\nclose 0\n",
+    );
+    let set = format!("uri={uri}");
+    let talk = ["connect", "open", "message", "message", "close"];
+    let forms: [(&str, &[&str], &str, usize); 4] = [
+        ("send", &["send", &uri, "hi"], "", 1),
+        (
+            "listen",
+            &["listen", "--on-open", "hi", "-n", "1", &uri],
+            "",
+            1,
+        ),
+        ("pipe", &[&uri], "hi\n", 1),
+        // Each script is a session, and each session a part of the record.
+        ("run", &["run", &script, &script, "--set", &set], "", 2),
+    ];
+    for (name, form, input, sessions) in forms {
+        let path = folder.file(&format!("{name}.jsonl"));
+        let arguments = [form, &["--record", &path]].concat();
+        let outcome = run(&arguments, input);
+        assert_eq!(outcome.status, Some(0), "{name}: {outcome:?}");
+        let expected: Vec<String> = (0..sessions)
+            .flat_map(|_| {
+                let talk = talk.iter().map(|event| format!("0 {event}"));
+                std::iter::once("start".to_owned()).chain(talk)
+            })
+            .collect();
+        // A peer that echoes pings as well shows how it is asked whether it has said all.
+        let is_ping = |event: &String| event.ends_with("ping") || event.ends_with("pong");
+        let mut written = events(&path);
+        written.retain(|event| !is_ping(event));
+        assert_eq!(written, expected, "{name}");
+        let outcome = run(&["replay", &path, "--speed", "max"], "");
+        assert_eq!(outcome.status, Some(0), "{name}: {outcome:?}");
+    }
+    for form in ["ping", "check"] {
+        let path = folder.file("none.jsonl");
+        let outcome = run(&[form, "--record", &path, &uri], "");
+        assert_eq!(outcome.status, Some(2), "{form}");
+        assert!(outcome.stderr.contains("--record keeps messages"), "{form}");
+    }
+}

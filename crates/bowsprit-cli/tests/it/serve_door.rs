@@ -131,6 +131,11 @@ fn a_name_that_leads_to_this_machine_opens_nothing() {
     for (arguments, status) in [
         (&["--ui"][..], "403"),
         (&["--ui", "--origin", "https://other.example"], "403"),
+        (&["--ui", "--origin", "http://*.other.example"], "403"),
+        (
+            &["--ui", "--origin", "http://*.example", "--refuse", "503"],
+            "503",
+        ),
         (
             &["--ui", "--origin", "http://evil.example", "--refuse", "503"],
             "503",
@@ -144,7 +149,7 @@ fn a_name_that_leads_to_this_machine_opens_nothing() {
             "{arguments:?}: {answer}"
         );
     }
-    let mut serving = Serving::start(&["--ui"]);
+    let mut serving = Serving::start(&["--ui", "--origin", "http://*.other.example"]);
     let answer = serving.exchange("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(serving.line_with("- http ").ends_with("GET / 403"));
@@ -377,6 +382,36 @@ fn tells_events_as_json_without_secrets() {
 }
 
 #[test]
+fn records_what_passes_without_secrets() {
+    let folder = Folder::new("record");
+    let record = folder.path("record.jsonl");
+    let serving = Serving::start(&["--record", &record]);
+    let outcome = talk(
+        &serving,
+        "connect URI/?token=abc\nsend 0 hello\nwait 0 message\n",
+    );
+    assert_eq!(outcome.status, Some(0));
+    serving.get("/?token=abc");
+    serving.signal("INT");
+    let (lines, status) = serving.wait();
+    assert_eq!(status, Some(130));
+    assert!(!lines.concat().contains("hello"), "{lines:#?}");
+    let text = fs::read_to_string(&record).expect("a record");
+    for part in [
+        r#""event":"open""#,
+        r#""direction":"received","opcode":"text","size":5,"text":"hello""#,
+        r#""direction":"sent","opcode":"text","size":5,"text":"hello""#,
+        r#""event":"close""#,
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(
+        !(lines.concat() + &text).contains("abc"),
+        "{lines:#?} {text}"
+    );
+}
+
+#[test]
 fn says_nothing_when_quiet() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener
@@ -412,6 +447,21 @@ fn ends_when_nobody_reads_its_output_any_more() {
         outcome.stdout
     );
     assert_eq!(serving.wait(), (Vec::new(), Some(0)));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_a_fault() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_bowsprit"))
+        .args(["serve", "0", "--timeout", "30s"])
+        .stdin(std::process::Stdio::null())
+        .stdout(full.expect("a full device"))
+        .output()
+        .expect("the program should start");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("cannot write the output"), "{said}");
+    assert_eq!(done.status.code(), Some(1));
 }
 
 #[test]
@@ -491,10 +541,6 @@ fn refuses_what_does_not_go_together() {
         (&["--origin", "nothing"], "nothing"),
         (&["-H", "no header"], "Name: value"),
         (&["--static", "/no/such/folder"], "/no/such/folder"),
-        (
-            &["--record", "x"],
-            "--record has no effect in bowsprit serve",
-        ),
         (&["--script", "/no/such/file"], "/no/such/file"),
     ] {
         let outcome = run(&[&["serve", "0"], arguments].concat(), "");

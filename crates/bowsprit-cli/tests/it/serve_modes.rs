@@ -214,6 +214,36 @@ fn a_process_ends_with_its_connection() {
 }
 
 #[test]
+fn a_process_that_reads_nothing_ends_with_its_connection() {
+    let mut serving = Serving::start(&["--exec", "sleep 1000"]);
+    // More than a pipe holds.
+    let text = "x".repeat(150_000);
+    talk(&serving, &format!("connect URI\nsend 0 {text}\nclose 0\n"));
+    assert_eq!(serving.line_with("exec"), "0 exec: killed by signal 15");
+}
+
+#[test]
+fn the_last_words_of_a_process_wait_for_a_client_that_is_slow() {
+    let script = "head -c 600000 /dev/zero | tr '\\0' x | fold -w 1000";
+    let exec = ["--exec-shell", "--exec", script, "--send-buffer", "16KiB"];
+    let serving = Serving::start(&[&exec[..], &["--slow", "150kB/s"]].concat());
+    let outcome = talk(&serving, "connect --no-compress URI\nwait 0 close 25\n");
+    let last = outcome.stdout.matches("<< text 1000 ").count();
+    assert_eq!(last, 600, "{:?}", outcome.status);
+}
+
+#[test]
+fn prints_messages_as_asked_for() {
+    let mut serving = Serving::start(&["-v", "-t=relative", "--view", "hex", "--color", "always"]);
+    talk(&serving, "connect URI\nsend 0 hello\nwait 0 message\n");
+    let line = serving.line_with("<<");
+    assert!(line.starts_with("\u{1b}[2m    "), "no time: {line:?}");
+    assert!(line.contains("\u{1b}[32m<<\u{1b}[0m text 5"), "{line:?}");
+    assert!(line.ends_with(" 68 65 6C 6C 6F"), "{line:?}");
+    assert!(serving.line_with(">>").ends_with(" 68 65 6C 6C 6F"));
+}
+
+#[test]
 fn a_server_that_leaves_takes_its_processes_with_it() {
     let command = "sleep 1000 & echo $!; wait";
     let mut serving = Serving::start(&["-v", "--exec-shell", "--exec", command]);
@@ -302,6 +332,15 @@ fn a_proxy_whose_target_is_not_there_says_so() {
 }
 
 #[test]
+fn a_proxy_tells_no_secret_of_its_target_or_its_client() {
+    let mut proxy = Serving::start(&["--proxy", "ws://127.0.0.1:1/?token=abc"]);
+    talk(&proxy, "connect URI/?token=def\n");
+    let line = proxy.line_with("refused");
+    assert_eq!(line.matches("token=***").count(), 2, "{line}");
+    assert!(!line.contains("abc") && !line.contains("def"), "{line}");
+}
+
+#[test]
 fn a_proxy_drops_a_connection_that_its_target_drops() {
     let target = Serving::start(&["--cut", "100%"]);
     let proxy = Serving::start(&["--proxy", &target.uri]);
@@ -348,7 +387,7 @@ fn leaves_on_a_signal_and_says_goodbye() {
 fn the_prompt_serves_in_every_way_as_well() {
     let outcome = run(
         &[],
-        "serve --discard --tls-self-signed 0\nserve 0\nstop\nserve --once 0\nserve --nonsense\nserve --broadcast nowhere\n",
+        "serve --discard --tls-self-signed 0\nserve 0\nstop\nserve --once 0\nserve --nonsense\nserve --broadcast nowhere\nserve --json 0\nserve --proxy tcp:localhost:1 0\n",
     );
     let lines = outcome.lines();
     assert!(
@@ -373,4 +412,12 @@ fn the_prompt_serves_in_every_way_as_well() {
     );
     assert!(lines[5].contains("--nonsense"), "{lines:#?}");
     assert!(lines[6].contains("an address is"), "{lines:#?}");
+    assert!(
+        lines[7].contains("is for bowsprit serve to choose"),
+        "{lines:#?}"
+    );
+    assert!(
+        lines[9].contains("shown by bowsprit serve alone"),
+        "{lines:#?}"
+    );
 }

@@ -8,8 +8,14 @@ use crate::Role;
 /// What stands in place of a secret.
 const MASK: &str = "***";
 
-/// No subprotocol is longer, but some servers take a token for one.
+/// No subprotocol has a longer name, but some servers take a token for one.
 const MAX_SUBPROTOCOL: usize = 32;
+
+/// A subprotocol after one of these is a secret: browsers cannot send one anywhere else.
+const SECRET_FOLLOWS: [&str; 5] = ["bearer", "access_token", "token", "authorization", "jwt"];
+
+/// What stands in front of a secret within a subprotocol, as in Kubernetes.
+const SECRET_MARKS: [&str; 3] = ["bearer.", "authorization.", "token."];
 
 /// Parts of the names of headers that carry credentials.
 const SECRET: [&str; 12] = [
@@ -66,7 +72,7 @@ pub fn is_secret_header(name: &str) -> bool {
 
 /// A line of the head that `sender` sends, with `***` in place of what may be a secret: of a request the
 /// values of all headers that are not known to be none; of a response those of headers that carry
-/// credentials; of both queries, users in URIs, and what is too long for the name of a subprotocol.
+/// credentials; of both queries, users in URIs, and subprotocols that carry a token.
 ///
 /// ```
 /// use bowsprit_proto::{Role, handshake::masked_line};
@@ -93,7 +99,7 @@ pub fn masked_line(sender: Role, line: &str) -> Cow<'_, str> {
     };
     if is_secret {
         format!("{name}: {MASK}").into()
-    } else if is(&SUBPROTOCOL) && value.len() > MAX_SUBPROTOCOL {
+    } else if is(&SUBPROTOCOL) {
         format!("{name}: {}", masked_subprotocols(value)).into()
     } else if is(&"Location") || is(&"Referer") {
         format!("{name}: {}", masked_uri(value)).into()
@@ -114,12 +120,37 @@ fn masked_start_line(line: &str) -> Cow<'_, str> {
     }
 }
 
+/// A list of subprotocols without those that carry a token.
 fn masked_subprotocols(list: &str) -> String {
-    let names = list.split(',').map(|name| match name.trim() {
-        name if name.len() > MAX_SUBPROTOCOL => MASK,
-        name => name,
+    let mut is_secret = false;
+    let names = list.split(',').map(str::trim).map(|name| {
+        let lower = name.to_ascii_lowercase();
+        let masked = masked_subprotocol(name, &lower, is_secret);
+        is_secret = SECRET_FOLLOWS.contains(&lower.as_str());
+        masked
     });
     names.collect::<Vec<_>>().join(", ")
+}
+
+fn masked_subprotocol<'a>(name: &'a str, lower: &str, is_secret: bool) -> Cow<'a, str> {
+    // A JSON Web Token is three parts in base64url, of which the first begins with `{"`.
+    let is_token = name.starts_with("eyJ") && name.contains('.');
+    if is_secret || is_token {
+        return MASK.into();
+    }
+    let ends = SECRET_MARKS
+        .iter()
+        .filter_map(|mark| lower.find(mark).map(|start| start + mark.len()));
+    match ends.min().and_then(|end| name.split_at_checked(end)) {
+        // The name of Kubernetes' own subprotocol ends where a token would begin.
+        Some((head, rest)) if !rest.is_empty() => {
+            let own = "authorization.k8s.io.";
+            let own = if rest.starts_with(own) { own } else { "" };
+            format!("{head}{own}{MASK}").into()
+        }
+        _ if name.len() > MAX_SUBPROTOCOL => MASK.into(),
+        _ => name.into(),
+    }
 }
 
 fn masked_uri(uri: &str) -> String {
@@ -152,7 +183,7 @@ mod tests {
             ("Sec-WebSocket-Key: abc==", "Sec-WebSocket-Key: abc=="),
             (
                 "Sec-WebSocket-Protocol: chat, bearer.0123456789abcdef0123456789abcdef",
-                "Sec-WebSocket-Protocol: chat, ***",
+                "Sec-WebSocket-Protocol: chat, bearer.***",
             ),
             (
                 "Sec-WebSocket-Protocol: a, b",
@@ -178,6 +209,26 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(masked_line(Role::Server, line), shown);
+        }
+    }
+
+    #[test]
+    fn masks_tokens_that_pose_as_subprotocols() {
+        for (list, masked) in [
+            ("chat, mqtt", "chat, mqtt"),
+            ("bearer, abc.def, chat", "bearer, ***, chat"),
+            ("access_token,abc", "access_token, ***"),
+            ("v4.channel.k8s.io", "v4.channel.k8s.io"),
+            (
+                "base64url.bearer.authorization.k8s.io.YWJj, v4.channel.k8s.io",
+                "base64url.bearer.authorization.k8s.io.***, v4.channel.k8s.io",
+            ),
+            ("eyJhbGciOiJIUzI1NiJ9.e30.x", "***"),
+            ("bearer.abc", "bearer.***"),
+            ("graphql-transport-ws", "graphql-transport-ws"),
+            ("0123456789abcdef0123456789abcdef0", "***"),
+        ] {
+            assert_eq!(masked_subprotocols(list), masked);
         }
     }
 }

@@ -12,9 +12,8 @@ use serde::ser::{Error as _, SerializeStruct as _};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::events::{Direction, What};
+use crate::events::{Direction, Event, What, mask};
 use crate::printer::text::{escape, fault};
-use crate::recording::mask;
 use crate::recording::play::clock::between;
 use crate::recording::tapes::{Tape, Tapes};
 
@@ -60,12 +59,45 @@ fn write_lines(tapes: &Tapes, stream: &mut BufWriter<File>) -> Result<(), String
     let mut lines = tapes.record.lines(1, 0)?;
     while let Some(line) = lines.next()? {
         let Ok(event) = line.event else { continue };
-        let text = mask::event(&event).to_json();
+        let text = masked(event).to_json();
         stream
             .write_all(text.as_bytes())
             .map_err(|error| fault(&error))?;
     }
     Ok(())
+}
+
+/// The event without secrets: those of a browser's file are still there.
+fn masked(mut event: Event) -> Event {
+    let headers = |headers: &mut Vec<(String, String)>| {
+        for header in headers {
+            *header = mask::header((&header.0, &header.1));
+        }
+    };
+    let uri = |uri: &mut String| *uri = mask::uri(uri).into_owned();
+    match &mut event.what {
+        What::Connect {
+            uri: place,
+            headers: all,
+        } => {
+            uri(place);
+            headers(all);
+        }
+        What::Open(opened) => {
+            uri(&mut opened.uri);
+            headers(&mut opened.headers);
+            opened.subprotocol = opened.subprotocol.as_deref().map(mask::subprotocols);
+        }
+        What::Fail(failed) => {
+            uri(&mut failed.uri);
+            let answer = failed.http.as_mut();
+            answer
+                .into_iter()
+                .for_each(|answer| headers(&mut answer.headers));
+        }
+        _ => {}
+    }
+    event
 }
 
 fn write_har(tapes: &Tapes, stream: &mut BufWriter<File>) -> Result<(), String> {
@@ -295,8 +327,10 @@ fn response(tape: &Tape) -> Value {
 
 /// The recorded headers, masked, and those of `own` that are not among them in front.
 fn with(own: &[(&str, &str)], recorded: &[(String, String)]) -> Vec<(String, String)> {
-    let mut recorded = recorded.to_vec();
-    mask::headers(&mut recorded);
+    let recorded = recorded.iter();
+    let recorded: Vec<_> = recorded
+        .map(|(name, value)| mask::header((name, value)))
+        .collect();
     let is_known = |name: &str| {
         let mut recorded = recorded.iter();
         recorded.any(|(known, _)| known.eq_ignore_ascii_case(name))

@@ -6,7 +6,7 @@ use bowsprit::Closed;
 
 use super::live::Stage;
 use crate::connection::party;
-use crate::events::{Ended, Opened, Party, What};
+use crate::events::{Ended, Opened, Party, What, mask};
 use crate::network::Failure;
 use crate::recording::compare::Difference;
 use crate::recording::tapes::Tape;
@@ -20,8 +20,10 @@ pub(super) fn opening(recorded: &Opened, now: &What) -> Vec<Difference> {
     };
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| NONE.to_owned());
     let mut found = Vec::new();
-    if recorded.subprotocol != now.subprotocol {
-        let (old, new) = (text(&recorded.subprotocol), text(&now.subprotocol));
+    // A browser's file has what events hide.
+    let subprotocol = recorded.subprotocol.as_deref().map(mask::subprotocols);
+    if subprotocol != now.subprotocol {
+        let (old, new) = (text(&subprotocol), text(&now.subprotocol));
         found.push(fact("subprotocol", old, new));
     }
     let (old, new) = (&recorded.compression, &now.compression);

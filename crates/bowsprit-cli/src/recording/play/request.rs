@@ -3,9 +3,9 @@
 use bowsprit::{Client, ConnectRequest};
 
 use super::Destination;
+use crate::events::mask;
 use crate::options::Plan;
-use crate::printer::text::escape;
-use crate::recording::mask;
+use crate::printer::text::{escape, harmless};
 use crate::recording::tapes::Tape;
 
 /// Headers that the handshake writes itself, or that belong to the old connection.
@@ -70,7 +70,7 @@ pub(super) fn request(
                 "connection {}: {}: {}",
                 tape.label,
                 escape(name),
-                escape(&fault)
+                harmless(&fault)
             )
         };
         if is_offer {

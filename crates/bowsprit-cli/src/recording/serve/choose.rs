@@ -5,10 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use bowsprit::{Accept, HttpRequest, Response};
 
 use super::House;
-use crate::events::{Failed, Opened};
+use crate::events::{Failed, Opened, mask};
 use crate::printer::text::excerpt;
 use crate::recording::compare::Difference;
-use crate::recording::mask;
 use crate::recording::tapes::{Tape, Tapes};
 
 /// How much of a path is told.
@@ -137,16 +136,19 @@ fn accept(
 ) -> Result<Accept, Response> {
     let mut accept = Accept::default();
     if let Some(name) = opened.subprotocol.as_deref() {
-        if request.subprotocols().any(|offered| offered == name) {
-            accept.subprotocol(name)?;
+        // The record may hide a part of it.
+        let is_recorded = |offered: &&str| *offered == name || mask::subprotocols(offered) == name;
+        if let Some(offered) = request.subprotocols().find(is_recorded) {
+            accept.subprotocol(offered)?;
         } else {
             let offered: Vec<&str> = request.subprotocols().collect();
+            let offered = mask::subprotocols(&offered.join(", "));
             let difference = Difference::Fact {
                 what: "subprotocol",
                 recorded: name.to_owned(),
                 now: match offered.is_empty() {
                     true => "none offered".to_owned(),
-                    false => format!("offered {}", offered.join(", ")),
+                    false => format!("offered {offered}"),
                 },
             };
             house.report().difference(tape, &difference, &mut 0);

@@ -14,7 +14,7 @@ use super::compare::Rules;
 use super::play::clock::{Clock, Speed};
 use super::report::Report;
 use super::tapes::Tapes;
-use crate::printer::text::{escape, fault};
+use crate::printer::text::{escape, fault, harmless};
 use crate::signals::Signals;
 
 mod choose;
@@ -155,7 +155,7 @@ async fn client(
         // A refusal is what the record has for this client.
         (Err(_), Some(_)) | (Ok(_), None) => {}
         (Err(error), None) => {
-            let why = escape(&error.to_string()).into_owned();
+            let why = harmless(&error.to_string()).into_owned();
             house.note(&format!("client {peer}: {why}"));
         }
     }

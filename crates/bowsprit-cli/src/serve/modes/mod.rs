@@ -61,6 +61,17 @@ impl Mode {
         }
     }
 
+    /// What the prompt, which tells nothing of its server's connections, has to say instead.
+    pub(super) const fn unseen(&self) -> Option<&'static str> {
+        match self {
+            Self::Exec(_) => {
+                Some("What the processes say on standard error is shown by bowsprit serve alone")
+            }
+            Self::Proxy => Some("What passes is shown by bowsprit serve alone"),
+            _ => None,
+        }
+    }
+
     /// Waits until nothing is left of connections that have ended.
     pub(super) async fn ended(&self) {
         if let Self::Exec(exec) = self {

@@ -11,6 +11,7 @@ use bowsprit::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::events::masked_uri;
 use crate::options::{self, Plan};
 use crate::printer::text::{escape, fault};
 use crate::serve::house::Caller;
@@ -93,7 +94,7 @@ impl Target {
             }
             Self::WebSocket { uri, .. } => {
                 let connected = self.open(client).await;
-                let ws = connected.map_err(|why| format!("{uri}: {why}"))?;
+                let ws = connected.map_err(|why| format!("{}: {why}", masked_uri(uri)))?;
                 Ok(Upstream::WebSocket(Box::new(ws)))
             }
         }

@@ -1,0 +1,71 @@
+//! How connections end.
+
+use bowsprit::{Closed, Initiator};
+use serde::{Deserialize, Serialize};
+
+use super::What;
+use crate::status::Status;
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// The peer's; 1005 where it gave none, 1006 where it sent no close frame.
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+    /// This side's, where it sent a close frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sent: Option<CloseText>,
+    /// `local` or `remote`: who began the closing handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) initiator: Option<Party>,
+    /// Whether both sides sent a close frame.
+    pub(crate) clean: bool,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cause: Option<String>,
+    /// The exit status that it stands for, where something was wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exit_status: Option<u8>,
+}
+
+/// A close code and a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CloseText {
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+}
+
+/// A side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Party {
+    Local,
+    Remote,
+}
+
+impl What {
+    /// A connection that has ended.
+    pub(crate) fn ended(closed: &Closed, status: Option<Status>) -> Self {
+        Self::Close(Box::new(Ended::new(closed, status)))
+    }
+}
+
+impl Ended {
+    pub(crate) fn new(closed: &Closed, status: Option<Status>) -> Self {
+        Self {
+            code: closed.remote_code().0,
+            reason: closed.remote_reason().to_owned(),
+            sent: closed.local.as_ref().map(|frame| CloseText {
+                code: frame.code.0,
+                reason: frame.reason.to_string(),
+            }),
+            initiator: closed.initiator.map(|initiator| match initiator {
+                Initiator::Local => Party::Local,
+                Initiator::Remote => Party::Remote,
+            }),
+            clean: closed.is_clean(),
+            cause: closed.cause.as_ref().map(ToString::to_string),
+            exit_status: status.map(|status| status as u8),
+        }
+    }
+}
