@@ -3,7 +3,7 @@
 
     compare.py BOWSPRIT [--websocat1 PATH] [--websocat4 PATH] [--wscat PATH]
 
-Needs the Python package `websockets` and openssl. Prints a table in Markdown: what was typed, whether that
+Its exit status is 1 if Bowsprit did not do them all. Needs the Python package `websockets` and openssl. Prints a table in Markdown: what was typed, whether that
 did the job, the exit status, and the CPU time of the client. The clients take turns, job by job.
 """
 
@@ -61,10 +61,11 @@ def run(command: str, folder: Path, environment: dict[str, str], limit: float) -
     )
 
 
-def row(client: str, job: Job, places: dict[str, str], folder: Path, environment: dict[str, str]) -> str:
+def row(client: str, job: Job, places: dict[str, str], folder: Path, environment: dict[str, str]) -> tuple[str, bool]:
+    """The row of the table, and whether the job was done."""
     command = job.commands[client]
     if not command:
-        return f"| {client} | – | cannot | | |"
+        return f"| {client} | – | cannot | | |", False
     (folder / "back").unlink(missing_ok=True)
     outcome = run(command.format(**places), folder, environment, job.limit)
     fault = job.judge(outcome)
@@ -72,7 +73,8 @@ def row(client: str, job: Job, places: dict[str, str], folder: Path, environment
     cpu = "" if outcome.status is None else f"{outcome.cpu:.2f} s"
     status = "none" if outcome.status is None else str(outcome.status)
     shown = re.sub(r"\{(\w+)\}", lambda place: place[1].upper(), command).replace("|", "\\|")
-    return f"| {client} | `{shown}` | {'**yes**' if not fault else f'no: {fault}'} | {status} | {cpu} |"
+    done = "**yes**" if not fault else f"no: {fault}"
+    return f"| {client} | `{shown}` | {done} | {status} | {cpu} |", not fault
 
 
 def main() -> int:
@@ -80,6 +82,7 @@ def main() -> int:
     parser.add_argument("bowsprit", type=Path)
     for client in ("websocat1", "websocat4", "wscat"):
         parser.add_argument(f"--{client}", type=Path)
+    parser.add_argument("--alone", action="store_true", help="no other client than Bowsprit")
     parser.add_argument("--only", default="", help="the jobs whose title has this in it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -96,8 +99,9 @@ def main() -> int:
                 (tools / program).write_text(f'#!/bin/sh\nexec "{path.absolute()}" "$@"\n')
                 (tools / program).chmod(0o755)
         there = {"bowsprit": True, "websocat1": arguments.websocat1, "websocat4": arguments.websocat4,
-                 "wscat": arguments.wscat, "python": True}
+                 "wscat": arguments.wscat, "python": not arguments.alone}
         servers = Servers(folder)
+        is_right = True
         (folder / "lines").write_bytes(b"".join(b"%0117d\n" % number for number in range(LINES)))
         (folder / "file").write_bytes(random.Random(6455).randbytes(FILE_BYTES))
         (folder / "chat.bow").write_text(SCRIPT.format(**servers.places))
@@ -109,8 +113,10 @@ def main() -> int:
             print("| client | command | done | exit | CPU |\n|---|---|---|--:|--:|")
             for client in CLIENTS:
                 if there[client]:
-                    print(row(client, job, servers.places, folder, environment), flush=True)
-    return 0
+                    text, is_done = row(client, job, servers.places, folder, environment)
+                    print(text, flush=True)
+                    is_right &= is_done or client != "bowsprit"
+    return 0 if is_right else 1
 
 
 if __name__ == "__main__":

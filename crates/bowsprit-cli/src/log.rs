@@ -41,8 +41,8 @@ const CHANNELS: [&str; 12] = [
 /// What `--trace` is short for.
 const FRAMES: [&str; 2] = ["frame_header", "frame_payload"];
 
-/// What `-v` is short for.
-const HANDSHAKES: [&str; 4] = ["connect", "disconnect", "fail", "http"];
+/// What `-v` is short for: that a connection opened, failed or ended is told in any case.
+const HANDSHAKES: [&str; 1] = ["http"];
 
 /// The most lines that may wait to be printed: a flood must not fill this program's memory.
 const MAX_WAITING: usize = 10_000;
@@ -52,7 +52,7 @@ const MAX_WAITING: usize = 10_000;
 pub(crate) struct Channels(BTreeSet<&'static str>);
 
 impl Channels {
-    /// These, and those that tell how connections open and end.
+    /// These, and the one that tells of handshakes.
     pub(crate) fn and_handshakes(mut self) -> Self {
         self.0.extend(HANDSHAKES);
         self

@@ -69,20 +69,7 @@ const USELESS: [(&str, &[&str]); 7] = [
     ("listen", &KEPT),
     ("ping", &LOOKS),
     ("check", &LOOKS),
-    (
-        "serve",
-        &[
-            "timestamps",
-            "view",
-            "fold",
-            "flood",
-            "color",
-            "record",
-            "record_limit",
-            "keep_messages",
-            "keep_bytes",
-        ],
-    ),
+    ("serve", &KEPT),
     ("load", &KEPT),
     ("replay", &KEPT),
 ];

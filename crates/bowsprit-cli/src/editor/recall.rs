@@ -1,10 +1,14 @@
 //! The lines typed before, over sessions: which are kept, where, and what they name.
 
+use std::borrow::Cow;
 use std::fs::DirBuilder;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use etcetera::{BaseStrategy as _, choose_base_strategy};
+
 use crate::command::words;
+use crate::events::{is_secret_name, masked_uri};
 use crate::options;
 use crate::serve::ServeArgs;
 
@@ -13,18 +17,6 @@ pub(super) const MAX_LINES: usize = 1_000;
 
 /// The longest line that is kept: a message of megabytes is not worth a place in a history.
 const MAX_LINE: usize = 4_096;
-
-/// Parameters of a URI that are known to hold what nobody else may know.
-const SECRETS: [&str; 8] = [
-    "token",
-    "key",
-    "secret",
-    "password",
-    "passwd",
-    "auth",
-    "signature",
-    "session",
-];
 
 /// Members of JSON that are known to hold it: of a message, other words say nothing.
 const SECRET_MEMBERS: [&str; 9] = [
@@ -43,15 +35,10 @@ const SECRET_MEMBERS: [&str; 9] = [
 const SCHEMES: [&str; 2] = ["bearer ", "basic "];
 const MIN_CREDENTIAL: usize = 8;
 
-/// The history file in the user's state directory, if the environment names one.
+/// The history file in the user's state directory, if there is one.
 pub(super) fn default_file() -> Option<PathBuf> {
-    let named = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let state =
-        named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state")))?;
+    let strategy = choose_base_strategy().ok()?;
+    let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
     Some(state.join("bowsprit").join("history"))
 }
 
@@ -72,14 +59,15 @@ pub(super) fn is_kept(line: &str) -> bool {
 }
 
 fn has_secret(line: &str) -> bool {
-    let mut behind = line.split("://");
-    behind.next();
     // Any other command takes text, in which a hyphen is just that.
     let command = line.split_whitespace().next().unwrap_or_default();
     let served = line.trim_start().strip_prefix("serve ");
     let takes_options = served.is_none()
         && (words::takes_options(command) || !words::names().any(|name| name == command));
-    behind.any(uri_has_secret)
+    let mut uris = line
+        .split([' ', '\'', '"'])
+        .filter(|word| word.contains("://"));
+    uris.any(|uri| matches!(masked_uri(uri), Cow::Owned(_)))
         || takes_options && options::carries_secret(line)
         || served.is_some_and(ServeArgs::carries_secret)
         || command == "let" && names_secret(line)
@@ -110,8 +98,7 @@ fn names_secret(line: &str) -> bool {
         .split([' ', '='])
         .next()
         .unwrap_or_default();
-    let name = name.to_ascii_lowercase();
-    SECRETS.iter().any(|secret| name.contains(secret))
+    is_secret_name(name)
 }
 
 /// Whether a message logs in: by a member of JSON, or with the words of a header.
@@ -135,18 +122,6 @@ fn text_has_secret(text: &str) -> bool {
         })
     });
     has_member || has_header
-}
-
-/// Whether there is a secret in a URI, of which this is what stands behind its scheme.
-fn uri_has_secret(rest: &str) -> bool {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let query = rest.split_once('?').map_or("", |(_, query)| query);
-    authority.contains('@')
-        || query.split(['&', ';', '#']).any(|parameter| {
-            let name = parameter.split('=').next().unwrap_or(parameter);
-            let name = name.to_ascii_lowercase();
-            SECRETS.iter().any(|secret| name.contains(secret))
-        })
 }
 
 /// Every URI that was connected to, each once, in the order of the lines.

@@ -133,11 +133,15 @@ fn is_secret(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else {
         return false;
     };
+    !value.is_empty() && is_secret_name(name)
+}
+
+/// Whether a name says that what it stands for is a secret.
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    !value.is_empty()
-        && (SECRET_NAMES.contains(&name.as_str())
-            || SECRET_PARTS.iter().any(|part| name.contains(part))
-            || SECRET_ENDS.iter().any(|end| name.ends_with(end)))
+    SECRET_NAMES.contains(&name.as_str())
+        || SECRET_PARTS.iter().any(|part| name.contains(part))
+        || SECRET_ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// A list of subprotocols without those that carry a token.

@@ -110,9 +110,6 @@ fn prepare(
     options: &Options,
     display: &DisplayOptions,
 ) -> Result<(String, Plan), String> {
-    if display.record.is_some() {
-        return Err("--record keeps messages, of which there are none here; what happens is printed with --json".to_owned());
-    }
     options.fit(uri)?;
     let plan = Plan::new(options)?;
     plan.check(Some(uri))?;

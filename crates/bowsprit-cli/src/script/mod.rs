@@ -80,9 +80,6 @@ pub(crate) fn run(args: &RunArgs, config: Option<&PathBuf>) -> Result<u8, String
     {
         return Err("--log, --trace and --record are for one script at a time".to_owned());
     }
-    if args.files.len() > 1 && args.display.record.is_some() {
-        return Err("--record is for one script at a time".to_owned());
-    }
     let plan = run::ready(&args.options, None)?;
     run::warn_of_risks(&args.options);
     signals::end_at_the_second().map_err(run::failed)?;

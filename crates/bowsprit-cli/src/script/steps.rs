@@ -8,6 +8,7 @@ use crate::command::words;
 use crate::events::masked_uri;
 use crate::options;
 use crate::printer::text::{escape, excerpt};
+use crate::serve::ServeArgs;
 
 /// How many characters of a line are repeated.
 const LINE_EXCERPT: usize = 200;
@@ -50,7 +51,12 @@ impl Line {
         let text = self.head.as_ref().unwrap_or(&self.text).trim_start();
         let (command, rest) = text.split_once(' ').unwrap_or((text, ""));
         // A variable only says where the secret is.
-        if words::takes_options(command) && options::carries_secret(&rest.replace('$', "@")) {
+        let rest = rest.replace('$', "@");
+        let has_secret = match command {
+            "serve" => ServeArgs::carries_secret(&rest),
+            _ => words::takes_options(command) && options::carries_secret(&rest),
+        };
+        if has_secret {
             return format!("{command} ***");
         }
         let words = text.split(' ').map(masked_uri);

@@ -41,7 +41,9 @@ fn requests(environment: &[(&str, &str)], words: &[&str]) -> [String; 2] {
     let uri = format!("ws://{address}/");
     let request = || request.recv().expect("a request");
     let words: Vec<&str> = words.iter().copied().chain([uri.as_str()]).collect();
-    let outcome = run_in(environment, &words, "");
+    // The server answers no ping, which would tell that it has said all.
+    let flags = [&["--close-after"], words.as_slice()].concat();
+    let outcome = run_in(environment, &flags, "");
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     let of_command_line = request();
     let quoted: Vec<_> = words.iter().map(|word| quote(word)).collect();

@@ -69,7 +69,7 @@ fn tells_what_a_wrong_word_was_meant_to_be() {
         ),
         (
             &["--config", "", "send", "ws://h", "x"],
-            "send comes first, and the options behind it: bowsprit send --option ...",
+            "send stands in front of its options: bowsprit send [OPTIONS]",
         ),
         (
             &["example.org/chat"],
