@@ -4,7 +4,7 @@
                     [--picture FILE] PROGRAM
 
 PROGRAM is the built `bowsprit`. CLIENT_MJS is the copy of serve_client.mjs beside which node finds its
-packages. What is not given is left out. With --picture the page is kept as a PNG, in both colours. The
+packages. What is not given is left out. With --picture the page is kept as PNGs, of a desk and a phone in both colours. The
 exit status is 1 if a check failed.
 """
 
@@ -96,7 +96,7 @@ def many_at_once(program: Path) -> None:
         codes = await asyncio.gather(*(ended(client) for client in clients))
         assert {code for code, _ in codes} == {1001}, codes
 
-    with serving(program, "--broadcast", "--self") as server:
+    with serving(program, "--broadcast") as server:
         asyncio.run(talk(server.uri))
         assert server.process.wait(PATIENCE) == 130
 
@@ -117,7 +117,7 @@ def slow_readers(program: Path) -> None:
                 assert len(await hearer.recv()) == 65_536
             writer.close()
 
-    with serving(program, "--broadcast", "--close-slow") as server:
+    with serving(program, "--broadcast", "--no-self", "--close-slow") as server:
         asyncio.run(talk(server.uri))
         server.line(r"was not heard by 1 who do not keep up")
 

@@ -6,6 +6,10 @@ from pathlib import Path
 from browser import Browser, DevTools
 from websockets.sync.client import connect
 
+# The screens of a desk and of a phone, in pixels of CSS.
+DESK = 1100, 800
+PHONE = 390, 844
+
 # Waits until a condition on the page holds, and returns a value.
 UNTIL = """
 const until = async (holds) => {
@@ -48,12 +52,25 @@ TALK = UNTIL + """
 })()
 """
 
+# How much wider the page is than a phone's screen: nothing may have to be pushed sideways.
+OVERHANG = "document.documentElement.scrollWidth - innerWidth"
+
 CLOSE = UNTIL + """
 (async () => {
   at("toggle").click();
   await until(() => at("state").textContent === "not connected");
   await until(() => at("rows").childElementCount === 0);
   return { entries: entries(), summary: at("summary").textContent };
+})()
+"""
+
+# What a client that would like to be markup says of itself, and what the page shows of it.
+HOSTILE = "<img src=x onerror='window.hit=1'>"
+SEEN = UNTIL + """
+(async () => {
+  const row = await until(() => at("rows").firstElementChild);
+  return { agent: row.querySelector(".agent").textContent, path: row.querySelector(".path").textContent,
+           images: document.images.length };
 })()
 """
 
@@ -71,10 +88,15 @@ def try_page(browser: Browser, uri: str, picture: Path | None) -> None:
         assert "errorText" not in loading, loading
         tools.wait_for("Page.lifecycleEvent", name="load", loaderId=loading["loaderId"])
         talked = evaluate(tools, tab, TALK)
+        resize(tools, tab, *PHONE)
+        overhang = evaluate(tools, tab, OVERHANG)
         if picture:
             take_pictures(tools, tab, picture)
         closed = evaluate(tools, tab, CLOSE)
+        with connect(f"{uri}/?token=secret", user_agent_header=HOSTILE, proxy=None):
+            seen = evaluate(tools, tab, SEEN)
         tools.call("Target.closeTarget", targetId=target)
+    assert overhang <= 0, f"on a phone the page is too wide by {overhang}"
     assert talked["hit"] == 0 and talked["images"] == 0, "a message became markup"
     entries = talked["entries"]
     assert entries[0] == "fault pairs of hexadecimal digits are expected", entries
@@ -89,15 +111,16 @@ def try_page(browser: Browser, uri: str, picture: Path | None) -> None:
     ), entries
     assert entries[7] == f"note open {uri}/talk, subprotocol b", entries
     assert talked["summary"] == "echo: 1 open, 1 in all", talked
-    assert talked["row"][0] == "0" and talked["row"][2] == f"{uri}/talk", talked
+    assert talked["row"][0] == "0" and talked["row"][1] == "/talk", talked
     assert talked["row"][5].startswith("3 (") and talked["row"][7].startswith("3 ("), talked
     assert closed["entries"][0] == "note closed 1000", closed
     assert closed["summary"] == "echo: 0 open, 1 in all", closed
+    assert seen == {"agent": HOSTILE, "path": "/?token=***", "images": 0}, seen
     told = [event["params"]["entry"]["text"] for event in tools.events if event["method"] == "Log.entryAdded"]
     assert not told, f"the browser complains: {told}"
 
 
-def evaluate(tools: DevTools, tab: str, expression: str) -> dict:
+def evaluate(tools: DevTools, tab: str, expression: str) -> dict | int:
     # In a block, so that the names of one run are not there for the next.
     done = tools.call("Runtime.evaluate", tab, expression=f"{{{expression}}}", awaitPromise=True, returnByValue=True)
     assert "exceptionDetails" not in done, f"the page failed: {done['exceptionDetails']}"
@@ -105,11 +128,16 @@ def evaluate(tools: DevTools, tab: str, expression: str) -> dict:
 
 
 def take_pictures(tools: DevTools, tab: str, path: Path) -> None:
-    size = {"width": 1100, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    tools.call("Emulation.setDeviceMetricsOverride", tab, **size)
     for scheme in "light", "dark":
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         tools.call("Emulation.setEmulatedMedia", tab, features=features)
-        taken = tools.call("Page.captureScreenshot", tab, format="png")
-        file = path.with_name(f"{path.stem}-{scheme}{path.suffix}")
-        file.write_bytes(base64.b64decode(taken["data"]))
+        for name, size in ("desk", DESK), ("phone", PHONE):
+            resize(tools, tab, *size)
+            taken = tools.call("Page.captureScreenshot", tab, format="png")
+            file = path.with_name(f"{path.stem}-{name}-{scheme}{path.suffix}")
+            file.write_bytes(base64.b64decode(taken["data"]))
+
+
+def resize(tools: DevTools, tab: str, width: int, height: int) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < height}
+    tools.call("Emulation.setDeviceMetricsOverride", tab, **size)

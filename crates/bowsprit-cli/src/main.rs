@@ -18,6 +18,7 @@ mod oneshot;
 mod options;
 mod printer;
 mod probe;
+mod processes;
 mod recording;
 mod run;
 mod script;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Some(Form::Completions(args)) => setup::completions(args),
         Some(Form::Man(args)) => setup::manual(args),
     });
+    processes::kill_all();
     match status {
         Ok(status) => ExitCode::from(status),
         Err(fault) => {

@@ -5,6 +5,8 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
+use crate::processes;
+
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -48,6 +50,7 @@ pub(crate) fn end_at_the_second() -> io::Result<()> {
                 signals.recv().await.status()
             });
             thread::sleep(PATIENCE);
+            processes::kill_all();
             process::exit(status.into());
         })?;
     Ok(())

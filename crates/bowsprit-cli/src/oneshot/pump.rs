@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use bowsprit::{CloseCode, Handle, Message, SendError};
 
-use super::args::Farewell;
 use super::source::Source;
 use super::talk::{LAST_PING, Phase, Shared};
 use super::writer::Writer;
 use crate::events::Direction;
+use crate::options::Farewell;
 use crate::printer::text;
 use crate::signals::Signals;
 use crate::status::Status;

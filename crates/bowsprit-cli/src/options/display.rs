@@ -178,14 +178,22 @@ impl FromStr for Bound {
 impl DisplayOptions {
     /// What is to be printed of the library's log.
     pub(crate) fn channels(&self) -> Channels {
-        let mut channels = self.log.clone().unwrap_or_default();
+        let channels = self.channels_of_server();
         if self.verbose > 0 {
-            channels = channels.and_handshakes();
+            channels.and_handshakes()
+        } else {
+            channels
         }
+    }
+
+    /// The same for a server, which tells of handshakes by itself.
+    pub(crate) fn channels_of_server(&self) -> Channels {
+        let channels = self.log.clone().unwrap_or_default();
         if self.trace || self.verbose > 1 {
-            channels = channels.and_frames();
+            channels.and_frames()
+        } else {
+            channels
         }
-        channels
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::Args;
 
 mod display;
+mod farewell;
 mod limits;
 mod line;
 mod plan;
@@ -15,6 +16,7 @@ mod tls;
 pub(crate) mod units;
 
 pub(crate) use display::{Bound, Color, DisplayOptions, Timestamps, View};
+pub(crate) use farewell::Farewell;
 pub(crate) use limits::Keep;
 pub(crate) use limits::LimitOptions;
 pub(crate) use line::{

@@ -93,6 +93,9 @@ impl FromStr for Address {
                 _ => Err("this system has no Unix sockets"),
             };
         }
+        if text.contains("://") {
+            return Err("an address is without a scheme; --tls-self-signed or --tls makes it wss");
+        }
         let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
         let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number {

@@ -130,6 +130,11 @@ impl Door {
         }
         let mut accept = self.accept()?;
         if let Some(target) = &self.target {
+            if target.has_sent(&request) {
+                visit.refused("--proxy: the target leads back to this server");
+                self.give_back();
+                return Err(self.signed(Response::plain(508)?));
+            }
             match target.connect(&request).await {
                 Ok(upstream) => {
                     if let Some(name) = upstream.subprotocol() {

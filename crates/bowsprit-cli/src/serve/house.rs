@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use super::modes::Mode;
 use super::tell::Teller;
 use super::visit::Visit;
-use super::words::{After, CodeAndReason};
+use super::words::After;
 use crate::events::{Direction, What};
-use crate::options::Times;
+use crate::options::{Farewell, Times};
 use crate::status::Status;
 
 /// What the connections of a server share.
@@ -27,7 +27,7 @@ pub(super) struct House {
     /// Whether someone may ask for the connections and what they do: the page.
     is_watched: bool,
     is_encrypted: bool,
-    close_after: Option<(After, CodeAndReason)>,
+    close_after: Option<(After, Farewell)>,
     times: Times,
     next_id: AtomicU32,
     /// Those that are open, where the house is watched.
@@ -45,7 +45,7 @@ pub(super) struct Furniture {
     pub(super) teller: Teller,
     pub(super) is_watched: bool,
     pub(super) is_encrypted: bool,
-    pub(super) close_after: Option<(After, CodeAndReason)>,
+    pub(super) close_after: Option<(After, Farewell)>,
     pub(super) times: Times,
 }
 
@@ -73,6 +73,11 @@ impl House {
     /// Whether someone may ask for the connections and what they do.
     pub(super) const fn is_watched(&self) -> bool {
         self.is_watched
+    }
+
+    /// Whether clients speak TLS.
+    pub(super) const fn is_encrypted(&self) -> bool {
+        self.is_encrypted
     }
 
     /// What is served.
@@ -261,7 +266,7 @@ impl Handler for Guest {
     }
 }
 
-async fn close_in(time: std::time::Duration, with: CodeAndReason, handle: Handle) {
+async fn close_in(time: std::time::Duration, with: Farewell, handle: Handle) {
     tokio::select! {
         () = tokio::time::sleep(time) => {
             // Refused where the closing has begun, which is as good.

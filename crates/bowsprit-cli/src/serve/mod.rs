@@ -30,6 +30,7 @@ mod site;
 mod tell;
 mod tls;
 mod visit;
+mod waiting;
 mod words;
 
 pub(crate) use options::ServeArgs;
@@ -122,9 +123,9 @@ fn listen(plan: Plan) -> Result<(Runtime, Site), String> {
 pub(crate) fn serve(args: &ServeArgs) -> Result<u8, String> {
     let plan = Plan::new(args)?;
     signals::end_at_the_second().map_err(failed)?;
-    let (teller, printing) = Teller::start(&args.display, args.mode.proxy.is_some())?;
+    let (teller, printing) = Teller::start(&args.display, args.mode.shows_messages())?;
     let (sender, mut logged) = tokio::sync::mpsc::unbounded_channel();
-    log::start(args.display.channels(), sender);
+    log::start(args.display.channels_of_server(), sender);
     let runtime = runtime()?;
     let status = runtime.block_on(async {
         let mut signals = Signals::new().map_err(failed)?;

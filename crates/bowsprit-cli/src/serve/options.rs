@@ -53,7 +53,7 @@ pub(super) struct ModeOptions {
     #[arg(long)]
     pub(super) echo: bool,
 
-    /// Send each message to all others
+    /// Send each message to all
     #[arg(long)]
     pub(super) broadcast: bool,
 
@@ -64,6 +64,10 @@ pub(super) struct ModeOptions {
     /// Take messages and say nothing
     #[arg(long)]
     pub(super) discard: bool,
+
+    /// Print messages and say nothing
+    #[arg(long)]
+    pub(super) print: bool,
 
     /// Answer as a file says: `on open`, `on message TEXT`, `on message /REGEX/`
     #[arg(long, value_name = "FILE")]
@@ -78,13 +82,20 @@ pub(super) struct ModeOptions {
     pub(super) proxy: Option<String>,
 }
 
+impl ModeOptions {
+    /// Whether messages are shown without being asked for.
+    pub(super) const fn shows_messages(&self) -> bool {
+        self.print || self.proxy.is_some()
+    }
+}
+
 /// How it is served.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "How it is served")]
 pub(super) struct MannerOptions {
-    /// Send messages of --broadcast and --chat to their sender, too
-    #[arg(long = "self")]
-    pub(super) includes_self: bool,
+    /// Send messages of --broadcast to all but their sender
+    #[arg(long)]
+    pub(super) no_self: bool,
 
     /// Close those who do not keep up with --broadcast or --chat (1013); without it they miss messages
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! Options made ready: files read, contradictions found, before anything is listened on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bowsprit::{Accept, Config, Deflate, Server, ServerBuilder};
@@ -18,10 +18,10 @@ use super::options::ServeArgs;
 use super::site::{Desk, Site};
 use super::tell::Teller;
 use super::tls::Tls;
-use super::words::CodeAndReason;
-use crate::options::Times;
+use super::words::After;
 use crate::options::secret::Secret;
 use crate::options::units::Time;
+use crate::options::{Farewell, Times};
 use crate::printer::text::{escape, fault};
 
 /// How many processes there are at once unless told otherwise.
@@ -37,7 +37,7 @@ pub(super) struct Plan {
     tls: Option<Tls>,
     faults: Option<Faults>,
     has_page: bool,
-    close_after: Option<(super::words::After, CodeAndReason)>,
+    close_after: Option<(After, Farewell)>,
     times: Times,
     open_timeout: Duration,
 }
@@ -54,10 +54,7 @@ impl Plan {
         let config = config(args, faults.as_ref())?;
         let (limit, open_timeout) = (config.limits.message, config.timeouts.open);
         let (mode, target) = mode(args, limit)?;
-        let close_after = args.faults.close_after.map(|after| {
-            let with = args.faults.code.clone().unwrap_or_default();
-            (after, with)
-        });
+        let close_after = args.faults.closing();
         let folder = args.manner.folder.as_deref();
         Ok(Self {
             address: args.address.clone(),
@@ -125,7 +122,6 @@ impl Plan {
                 tls: self.tls.map(|tls| tls.server),
                 open_timeout: self.open_timeout,
                 faults: self.faults,
-                arrivals: AtomicU64::new(0),
             }),
         })
     }
@@ -168,9 +164,11 @@ fn config(args: &ServeArgs, faults: Option<&Faults>) -> Result<Config, String> {
 fn mode(args: &ServeArgs, limit: usize) -> Result<(Mode, Option<Arc<Target>>), String> {
     let asked = &args.mode;
     let manner = &args.manner;
-    let in_room = asked.broadcast || asked.chat;
-    if !in_room && (manner.includes_self || manner.close_slow) {
-        return Err("--self and --close-slow are for --broadcast and --chat".to_owned());
+    if manner.no_self && !asked.broadcast {
+        return Err("--no-self is for --broadcast".to_owned());
+    }
+    if manner.close_slow && !(asked.broadcast || asked.chat) {
+        return Err("--close-slow is for --broadcast and --chat".to_owned());
     }
     if asked.proxy.is_some() && !args.door.subprotocol.is_empty() {
         return Err(
@@ -178,11 +176,12 @@ fn mode(args: &ServeArgs, limit: usize) -> Result<(Mode, Option<Arc<Target>>), S
                 .to_owned(),
         );
     }
-    let room = || Room::new(manner.close_slow, manner.includes_self);
+    let room = |includes_self| Room::new(manner.close_slow, includes_self);
     let mode = match asked {
-        asked if asked.broadcast => Mode::Broadcast(room()),
-        asked if asked.chat => Mode::chat(room()),
+        asked if asked.broadcast => Mode::Broadcast(room(!manner.no_self)),
+        asked if asked.chat => Mode::chat(room(false)),
         asked if asked.discard => Mode::Discard,
+        asked if asked.print => Mode::Print,
         asked => match (&asked.script, &asked.exec, &asked.proxy) {
             (Some(path), ..) => Mode::Script(Arc::new(Replies::read(path)?)),
             (_, Some(command), _) => {

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bowsprit::{
@@ -29,7 +28,7 @@ use crate::printer::warn;
 pub(super) const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long processes may take to end after that: their input ends, they are asked once, and then killed.
-const LEAVE_DEADLINE: Duration = Duration::from_secs(8);
+const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The first wait after the system could not accept a connection, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -58,7 +57,6 @@ pub(super) struct Desk {
     /// For TLS; the server has its own for the rest.
     pub(super) open_timeout: Duration,
     pub(super) faults: Option<Faults>,
-    pub(super) arrivals: AtomicU64,
 }
 
 impl Site {
@@ -131,15 +129,14 @@ fn is_of_one_client(error: &io::Error) -> bool {
 impl Desk {
     /// One client, from its handshake to its end.
     async fn receive(self: Arc<Self>, stream: Stream, peer: Option<SocketAddr>) {
-        let number = self.arrivals.fetch_add(1, Ordering::Relaxed);
         let visit = Arc::new(Visit::new());
         let opened = match (&self.tls, stream) {
             // Boxed: what only a handshake needs is freed when it is done.
             (Some(tls), Stream::Tcp(tcp)) => match Box::pin(self.encrypt(tls, tcp)).await {
-                Ok(stream) => self.open(stream, peer, number, &visit).await,
+                Ok(stream) => self.open(stream, peer, &visit).await,
                 Err(error) => Err(error),
             },
-            (_, stream) => self.open(stream, peer, number, &visit).await,
+            (_, stream) => self.open(stream, peer, &visit).await,
         };
         if let Err(error) = opened {
             self.tell_refusal(&error, peer, &visit);
@@ -158,11 +155,10 @@ impl Desk {
         &self,
         stream: Stream,
         peer: Option<SocketAddr>,
-        number: u64,
         visit: &Arc<Visit>,
     ) -> Result<(), AcceptError> {
         if let Some(faults) = &self.faults {
-            let relay = faults.relay(number);
+            let relay = faults.relay(visit);
             // Boxed: connections without faults need no room for them.
             return Box::pin(self.open_through(relay, stream, peer, visit)).await;
         }
@@ -217,9 +213,12 @@ impl Desk {
             (error, request) => What::Refuse {
                 peer,
                 request,
-                error: match visit.why() {
-                    Some(why) => format!("{error} ({why})"),
-                    None => error.to_string(),
+                error: match (visit.why(), error) {
+                    (Some(why), _) => format!("{error} ({why})"),
+                    (None, AcceptError::Origin(_)) => {
+                        format!("{error}; --origin lets its pages in")
+                    }
+                    (None, _) => error.to_string(),
                 },
             },
         });

@@ -5,21 +5,23 @@ use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::environment::split;
+use super::waiting::{Printable, Waiting, waiting};
 use crate::events::{Direction, Event, Opcode, Opened, What};
 use crate::options::{DisplayOptions, Size};
 use crate::printer::palette::{Palette, Role};
-use crate::printer::text::{escape, excerpt, fault};
+use crate::printer::text::{escape, excerpt, fault, harmless};
 use crate::printer::{Display, Printer, events, warn};
 use crate::recording::Recorder;
 
-/// The most events that may wait to be printed.
-const MAX_WAITING: usize = 4096;
+/// How many events are printed at once before it is looked whether that went well.
+const BATCH: usize = 4096;
 
 /// How long the last lines may take: who reads no more must not keep the program.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -35,7 +37,7 @@ pub(super) struct Teller(Option<Arc<Line>>);
 #[derive(Debug)]
 struct Line {
     /// `None` where nothing is to be printed.
-    events: Option<SyncSender<Event>>,
+    events: Option<Waiting>,
     prints_messages: bool,
     recorder: Option<Recorder>,
     dropped: Arc<AtomicUsize>,
@@ -100,10 +102,26 @@ impl Teller {
         }
         let is_printed = line.prints_messages || !event.what.is_traffic();
         if let Some(events) = line.events.as_ref().filter(|_| is_printed)
-            && events.try_send(event).is_err()
+            && !events.push(event)
         {
             line.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whether what is told should wait, so that none of it is dropped.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.waiting().is_some_and(Waiting::is_crowded)
+    }
+
+    /// Waits until that is over.
+    pub(super) async fn room(&self) {
+        if let Some(waiting) = self.waiting() {
+            waiting.room().await;
+        }
+    }
+
+    fn waiting(&self) -> Option<&Waiting> {
+        self.0.as_ref()?.events.as_ref()
     }
 
     /// Waits until nobody reads the output any more: 0, or 1 where it cannot be written.
@@ -140,11 +158,8 @@ struct Events {
 }
 
 impl Events {
-    fn start(
-        options: &DisplayOptions,
-        line: &Line,
-    ) -> io::Result<(SyncSender<Event>, Receiver<Infallible>)> {
-        let (sender, events) = sync_channel(MAX_WAITING);
+    fn start(options: &DisplayOptions, line: &Line) -> io::Result<(Waiting, Receiver<Infallible>)> {
+        let (sender, events) = waiting();
         let printer = Self {
             as_json: options.json,
             display: Display::without_prompt(options, io::stdout().is_terminal()),
@@ -163,16 +178,16 @@ impl Events {
         Ok((sender, ended))
     }
 
-    fn print(mut self, events: &Receiver<Event>) {
+    fn print(mut self, events: &Printable) {
         if self.as_json {
             self.print_one(&Event::now(None, None, What::start()));
         }
         loop {
-            match self.next(events) {
+            match events.next(self.display.deadline()) {
                 Ok(first) => {
-                    self.print_one(&first);
-                    for event in events.try_iter().take(MAX_WAITING) {
-                        self.print_one(&event);
+                    self.print_one(&first.event);
+                    for waiter in events.rest().take(BATCH) {
+                        self.print_one(&waiter.event);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -187,19 +202,12 @@ impl Events {
                 self.print_one(&Event::now(None, None, What::Log { text }));
             }
             self.printer.flush();
+            events.tell_printed();
             if self.printer.is_closed() {
                 let has_failed = self.printer.has_failed();
                 self.has_failed.store(has_failed, Ordering::Relaxed);
                 return self.closed.notify_one();
             }
-        }
-    }
-
-    /// The next event, or the time at which the display has something to say.
-    fn next(&self, events: &Receiver<Event>) -> Result<Event, RecvTimeoutError> {
-        match self.display.deadline() {
-            None => events.recv().map_err(RecvTimeoutError::from),
-            Some(at) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
         }
     }
 
@@ -242,7 +250,12 @@ fn head(event: &Event, palette: Palette) -> Option<String> {
             let of = request.as_deref().unwrap_or("-");
             let peer = peer.as_deref().unwrap_or("-");
             let word = palette.paint(Role::Bad, "refused");
-            format!("{word} {peer} {}: {}", excerpt(of, EXCERPT), escape(error))
+            // What the library quotes of a client it has escaped.
+            format!(
+                "{word} {peer} {}: {}",
+                excerpt(of, EXCERPT),
+                harmless(error)
+            )
         }
         What::Http {
             peer,
@@ -261,11 +274,7 @@ fn head(event: &Event, palette: Palette) -> Option<String> {
 
 fn open(opened: &Opened, palette: Palette) -> String {
     let peer = opened.peer.as_deref().unwrap_or("-");
-    let path = opened
-        .uri
-        .split_once("://")
-        .and_then(|(_, rest)| rest.find('/').and_then(|start| rest.get(start..)))
-        .unwrap_or("/");
+    let (_, path) = split(&opened.uri);
     let mut headers = opened.headers.iter();
     let agent = headers.find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
     let agent = agent.map_or_else(String::new, |(_, agent)| {

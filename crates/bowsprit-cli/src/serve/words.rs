@@ -1,12 +1,9 @@
-//! Values of `serve` as they are typed: shares, rates, spans of time, counts, close codes.
+//! Values of `serve` as they are typed: shares, rates, spans of time, counts.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bowsprit::{CloseCode, CloseFrame};
-
-use crate::command::codes;
 use crate::options::units::{Size, Time};
 
 /// How many of a hundred.
@@ -118,44 +115,6 @@ impl FromStr for After {
     }
 }
 
-/// A close code and a reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CodeAndReason {
-    pub(super) code: CloseCode,
-    pub(super) reason: String,
-}
-
-impl Default for CodeAndReason {
-    fn default() -> Self {
-        Self {
-            code: CloseCode::NORMAL,
-            reason: String::new(),
-        }
-    }
-}
-
-impl FromStr for CodeAndReason {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (code, reason) = text.split_once(':').unwrap_or((text, ""));
-        let code = codes::parse(code)?;
-        if !code.can_be_sent() {
-            return Err(format!("{code} may not be sent (RFC 6455 §7.4)"));
-        }
-        if reason.len() > CloseFrame::MAX_REASON {
-            return Err(format!(
-                "a reason has {} bytes at most",
-                CloseFrame::MAX_REASON
-            ));
-        }
-        Ok(Self {
-            code,
-            reason: reason.to_owned(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,15 +141,5 @@ mod tests {
         for text in ["", "x", "off", "-1", "99999999999999999999999"] {
             After::from_str(text).expect_err(text);
         }
-    }
-
-    #[test]
-    fn takes_only_codes_that_may_be_sent() {
-        let given: CodeAndReason = "4001:bye: all".parse().expect("a code and a reason");
-        assert_eq!((given.code.0, given.reason.as_str()), (4001, "bye: all"));
-        for text in ["1006", "999", "1005:x", "5000", "x", ""] {
-            CodeAndReason::from_str(text).expect_err(text);
-        }
-        CodeAndReason::from_str(&format!("1000:{}", "x".repeat(124))).expect_err("too long");
     }
 }

@@ -1,45 +1,10 @@
-//! `bowsprit serve`: who is let in, what browsers get, and how it starts and leaves.
+//! `bowsprit serve`: who is let in, and how it starts and leaves.
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
 
-use crate::serve_lab::Serving;
-use crate::support::{Outcome, run};
-
-fn talk(serving: &Serving, script: &str) -> Outcome {
-    run(&[], script.replace("URI", &serving.uri))
-}
-
-/// A folder that is gone with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("bowsprit-door-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).expect("a temporary folder");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).expect("what was made here");
-    }
-}
-
-/// The request of a page of this origin.
-fn page_of(origin: &str, path: &str) -> String {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: {origin}\r\n\r\n"
-    )
-}
+use crate::serve_lab::{Folder, Serving, page_of};
+use crate::support::run;
 
 #[test]
 fn asks_for_a_login() {
@@ -50,10 +15,7 @@ fn asks_for_a_login() {
         ("--bearer secret", 5),
         ("--auth me:secret", 0),
     ] {
-        let outcome = talk(
-            &serving,
-            &format!("connect {options} URI\n").replace("  ", " "),
-        );
+        let outcome = serving.talk(&format!("connect {options} URI\n").replace("  ", " "));
         assert_eq!(
             outcome.status,
             Some(status),
@@ -77,7 +39,7 @@ fn reads_a_login_from_a_file_and_refuses_one_that_is_none() {
     let path = folder.path("login");
     fs::write(&path, "me:secret\n").expect("a file");
     let serving = Serving::start(&["--auth", &format!("@{path}")]);
-    let outcome = talk(&serving, "connect --auth me:secret URI\n");
+    let outcome = serving.talk("connect --auth me:secret URI\n");
     assert_eq!(outcome.status, Some(0));
     let outcome = run(&["serve", "0", "--auth", "nothing"], "");
     assert_eq!(outcome.status, Some(2));
@@ -110,7 +72,7 @@ fn lets_in_pages_by_their_origin() {
         let mut serving = Serving::start(rules);
         let own = serving.uri.replace("ws:", "http:");
         let origin = origin.replace("OWN", &own);
-        let outcome = talk(&serving, &format!("connect --origin {origin} URI\n"));
+        let outcome = serving.talk(&format!("connect --origin {origin} URI\n"));
         let status = if is_in { 0 } else { 5 };
         assert_eq!(
             outcome.status,
@@ -169,12 +131,12 @@ fn a_certificate_made_on_the_spot_can_be_pinned() {
     assert!(serving.uri.starts_with("wss://"));
     let line = serving.line_with("--pin ");
     let (_, pin) = line.rsplit_once(' ').expect("a fingerprint");
-    let outcome = talk(&serving, &format!("connect --insecure --pin {pin} URI\n"));
+    let outcome = serving.talk(&format!("connect --insecure --pin {pin} URI\n"));
     assert_eq!(outcome.status, Some(0), "{}", outcome.stdout);
     let other = pin.replace(|c: char| c.is_ascii_hexdigit(), "0");
-    let outcome = talk(&serving, &format!("connect --insecure --pin {other} URI\n"));
+    let outcome = serving.talk(&format!("connect --insecure --pin {other} URI\n"));
     assert_eq!(outcome.status, Some(4), "{}", outcome.stdout);
-    let outcome = talk(&serving, "connect URI\n");
+    let outcome = serving.talk("connect URI\n");
     assert_eq!(outcome.status, Some(4));
 }
 
@@ -202,154 +164,17 @@ fn takes_a_certificate_that_is_given() {
 }
 
 #[test]
-fn serves_files_and_nothing_that_is_none_of_its_business() {
-    let folder = Folder::new("files");
-    fs::create_dir_all(folder.path("site/sub")).expect("a folder");
-    fs::write(folder.path("secret.txt"), "secret").expect("a file");
-    fs::write(folder.path("site/index.html"), "<p>front").expect("a file");
-    fs::write(folder.path("site/a b.txt"), "text").expect("a file");
-    fs::write(folder.path("site/.hidden"), "hidden").expect("a file");
-    fs::write(folder.path("site/sub/index.html"), "sub").expect("a file");
-    std::os::unix::fs::symlink("../secret.txt", folder.path("site/link")).expect("a link");
-    std::os::unix::fs::symlink("sub/index.html", folder.path("site/inner")).expect("a link");
-    let mut serving = Serving::start(&["--static", &folder.path("site")]);
-    for (path, status, content) in [
-        ("/", "200 OK", "<p>front"),
-        ("/index.html?x", "200 OK", "<p>front"),
-        ("/a%20b.txt", "200 OK", "text"),
-        ("/sub/", "200 OK", "sub"),
-        ("/inner", "200 OK", "sub"),
-        ("/sub", "301 Moved", "Location: /sub/"),
-        ("/link", "404", ""),
-        ("/.hidden", "404", ""),
-        ("/../secret.txt", "404", ""),
-        ("/sub/%2e%2e/%2e%2e/secret.txt", "404", ""),
-        ("/..%2fsecret.txt", "404", ""),
-        ("//evil.example/", "404", ""),
-        ("/nothing", "404", ""),
-        ("/index.html/", "404", ""),
-    ] {
-        let answer = serving.get(path);
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status}")),
-            "{path}: {answer}"
-        );
-        assert!(answer.contains(content), "{path}: {answer}");
-        assert!(
-            !answer.contains("\r\n\r\nsecret") && !answer.ends_with("hidden"),
-            "{path}"
-        );
-    }
-    let answer = serving.get("/");
-    for header in [
-        "Content-Type: text/html; charset=utf-8",
-        "Last-Modified: ",
-        "nosniff",
-    ] {
-        assert!(answer.contains(header), "{answer}");
-    }
-    let head = serving.exchange("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert!(
-        head.contains("Content-Length: 8") && head.ends_with("\r\n\r\n"),
-        "{head}"
-    );
-    let post = serving.exchange("POST / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n");
-    assert!(post.starts_with("HTTP/1.1 405"), "{post}");
-    assert!(serving.line_with("http").ends_with("GET / 200"));
-    let outcome = talk(&serving, "connect URI\nsend 0 x\nwait 0 message\n");
-    assert_eq!(outcome.status, Some(0));
-}
-
-#[test]
-fn a_file_that_is_too_large_or_no_file_is_refused() {
-    let folder = Folder::new("large");
-    let large = fs::File::create(folder.path("large")).expect("a file");
-    large.set_len((16 << 20) + 1).expect("a sparse file");
-    let made = std::process::Command::new("mkfifo")
-        .arg(folder.path("pipe"))
-        .status();
-    assert!(made.expect("mkfifo should run").success());
-    let serving = Serving::start(&["--static", &folder.path(".")]);
-    assert!(serving.get("/large").starts_with("HTTP/1.1 413"));
-    assert!(serving.get("/pipe").starts_with("HTTP/1.1 404"));
-    let outcome = run(&["serve", "0", "--static", &folder.path("large")], "");
-    assert_eq!(outcome.status, Some(2));
-    assert!(
-        outcome.stderr.contains("not a folder"),
-        "{}",
-        outcome.stderr
-    );
-}
-
-#[test]
-fn the_page_has_no_foreign_parts_and_its_numbers_are_for_it_alone() {
-    let mut serving = Serving::start(&["--ui", "--origin", "any"]);
-    assert!(
-        serving
-            .line_with("Page: ")
-            .starts_with("Page: http://127.0.0.1:")
-    );
-    for path in ["/", "/.bowsprit/page.css", "/.bowsprit/page.js"] {
-        let answer = serving.get(path);
-        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{path}: {answer}");
-        assert!(
-            answer.contains("Content-Security-Policy: default-src 'none'"),
-            "{answer}"
-        );
-        let (_, content) = answer.split_once("\r\n\r\n").expect("a body");
-        assert!(
-            !content.contains("http://") && !content.contains("https://"),
-            "{path}"
-        );
-        assert!(!content.contains("innerHTML"), "{path}");
-    }
-    let answer = serving.exchange(&page_of("http://evil.example", "/.bowsprit/live"));
-    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
-    let outcome = talk(&serving, "connect URI/.bowsprit/live\n");
-    assert_eq!(
-        outcome.status,
-        Some(5),
-        "a program without an origin is no page"
-    );
-    let own = serving.uri.replace("ws:", "http:");
-    let outcome = talk(
-        &serving,
-        &format!(
-            "connect URI\nsend 0 hello\nwait 0 message\nconnect --origin {own} URI/.bowsprit/live\nwait 1 message\nshow 1\n"
-        ),
-    );
-    assert_eq!(outcome.status, Some(0), "{}", outcome.stdout);
-    assert!(outcome.stdout.contains(r#""open":1"#), "{}", outcome.stdout);
-    assert!(
-        outcome.stdout.contains(r#""received":[1,5],"sent":[1,5]"#),
-        "{}",
-        outcome.stdout
-    );
-}
-
-#[test]
-fn without_a_page_there_is_none() {
-    let serving = Serving::start(&[]);
-    assert!(serving.get("/").starts_with("HTTP/1.1 426"));
-    let outcome = talk(
-        &serving,
-        "connect URI/.bowsprit/live\nsend 0 x\nwait 0 message\n",
-    );
-    assert_eq!(outcome.status, Some(0), "a path like any other");
-}
-
-#[test]
 fn once_leaves_with_the_status_of_the_connection() {
     for (script, status) in [
         ("connect URI\nclose 0\n", 0),
         ("connect URI\nclose 0 4001\n", 8),
     ] {
         let serving = Serving::start(&["--once"]);
-        talk(&serving, script);
+        serving.talk(script);
         assert_eq!(serving.wait().1, Some(status));
     }
     let serving = Serving::start(&["--once"]);
-    let outcome = talk(&serving, "connect URI\nconnect URI\n");
+    let outcome = serving.talk("connect URI\nconnect URI\n");
     outcome.expect_in_order(&["1 failed HTTP 503 Service Unavailable"]);
     assert_eq!(serving.wait().1, Some(0));
 }
@@ -366,10 +191,7 @@ fn tells_events_as_json_without_secrets() {
     let line = serving.line_with(r#""event":"serve""#);
     let (_, rest) = line.split_once(r#""uri":""#).expect("an address");
     serving.uri = rest.split('"').next().expect("its end").to_owned();
-    talk(
-        &serving,
-        "connect --bearer hunter2 --cookie a=hunter2 URI\nsend 0 hi\nwait 0 message\n",
-    );
+    serving.talk("connect --bearer hunter2 --cookie a=hunter2 URI\nsend 0 hi\nwait 0 message\n");
     let line = serving.line_with(r#""event":"open""#);
     assert!(
         line.contains(r#""id":0"#) && !line.contains("hunter2"),
@@ -386,10 +208,7 @@ fn records_what_passes_without_secrets() {
     let folder = Folder::new("record");
     let record = folder.path("record.jsonl");
     let serving = Serving::start(&["--record", &record]);
-    let outcome = talk(
-        &serving,
-        "connect URI/?token=abc\nsend 0 hello\nwait 0 message\n",
-    );
+    let outcome = serving.talk("connect URI/?token=abc\nsend 0 hello\nwait 0 message\n");
     assert_eq!(outcome.status, Some(0));
     serving.get("/?token=abc");
     serving.signal("INT");
@@ -440,7 +259,7 @@ fn ends_when_nobody_reads_its_output_any_more() {
     serving.hang_up();
     // Each message is two lines, one of which cannot be printed.
     let messages = "send 0 x\nwait 0 message\n".repeat(50);
-    let outcome = talk(&serving, &format!("connect URI\n{messages}wait 0 close\n"));
+    let outcome = serving.talk(&format!("connect URI\n{messages}wait 0 close\n"));
     assert!(
         outcome.stdout.contains("0 closed 1001"),
         "{}",
@@ -513,10 +332,7 @@ fn listens_on_a_unix_socket_and_removes_it() {
 #[test]
 fn keeps_to_its_limits() {
     let serving = Serving::start(&["--max-connections", "1", "--max-message", "10"]);
-    let outcome = talk(
-        &serving,
-        "connect URI\nconnect URI\nsend 0 12345678901\nwait 0 close\n",
-    );
+    let outcome = serving.talk("connect URI\nconnect URI\nsend 0 12345678901\nwait 0 close\n");
     outcome.expect_in_order(&[
         "1 failed HTTP 503 Service Unavailable",
         "0 closed 1009 (Message too big) by peer",
@@ -527,7 +343,8 @@ fn keeps_to_its_limits() {
 fn refuses_what_does_not_go_together() {
     for (arguments, said) in [
         (&["--echo", "--chat"][..], "cannot be used with"),
-        (&["--self"], "--self and --close-slow are for"),
+        (&["--no-self"], "--no-self is for --broadcast"),
+        (&["--close-slow"], "--close-slow is for"),
         (&["--exec-shell"], "--exec"),
         (&["--tls", "x"], "--key"),
         (

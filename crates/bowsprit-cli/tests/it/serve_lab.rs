@@ -1,14 +1,56 @@
 //! A server that runs while a test talks to it.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::{Outcome, run};
+
 /// How long a line may take before the test fails.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// A folder that is gone with the test.
+#[derive(Debug)]
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("bowsprit-door-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("a temporary folder");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).expect("what was made here");
+    }
+}
+
+/// The request of a page of this origin.
+pub(crate) fn page_of(origin: &str, path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: {origin}\r\n\r\n"
+    )
+}
+
+/// A temporary file: its path.
+pub(crate) fn file(name: &str, content: &str) -> String {
+    let path = std::env::temp_dir().join(format!("bowsprit-serve-{}-{name}", std::process::id()));
+    fs::write(&path, content).expect("a temporary file");
+    path.display().to_string()
+}
 
 /// `bowsprit serve 0` with some options.
 #[derive(Debug)]
@@ -32,6 +74,8 @@ impl Serving {
     pub(crate) fn spawn(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_bowsprit"))
             .args(arguments)
+            // What the user has configured is none of a test's business.
+            .env("BOWSPRIT_CONFIG", "")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -52,6 +96,11 @@ impl Serving {
             lines,
             uri: String::new(),
         }
+    }
+
+    /// Runs a script at the prompt; `URI` stands for the server's address.
+    pub(crate) fn talk(&self, script: &str) -> Outcome {
+        run(&[], script.replace("URI", &self.uri))
     }
 
     /// The next line that has this in it; those before it are gone.

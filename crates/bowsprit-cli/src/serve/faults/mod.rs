@@ -2,13 +2,17 @@
 
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha8Rng;
 
+use super::visit::Visit;
 use super::words::{After, Percent, Rate, Span};
+use crate::options::Farewell;
 use crate::options::units::Time;
 
 mod frames;
@@ -21,7 +25,7 @@ pub(super) use relay::Relay;
 #[command(next_help_heading = "Faults on purpose, for those who test clients")]
 pub(super) struct FaultOptions {
     /// Answer late: everything after the handshake comes after TIME, or a time by chance in FROM..TO
-    #[arg(long, value_name = "TIME[..TIME]")]
+    #[arg(long, visible_alias = "latency", value_name = "TIME[..TIME]")]
     delay: Option<Span>,
 
     /// Answer the handshake late
@@ -55,11 +59,11 @@ pub(super) struct FaultOptions {
 
     /// Close after so many messages came, or after TIME
     #[arg(long, value_name = "COUNT|TIME")]
-    pub(super) close_after: Option<After>,
+    close_after: Option<After>,
 
-    /// The code to close with, and the reason [default: 1000]
-    #[arg(long, value_name = "CODE[:REASON]", requires = "close_after")]
-    pub(super) code: Option<super::words::CodeAndReason>,
+    /// Close with this code and reason, at once without --close-after [default: 1000]
+    #[arg(long, visible_alias = "close", value_name = "CODE[:REASON]")]
+    code: Option<Farewell>,
 
     /// Repeat the chances of the run that printed this seed
     #[arg(long, value_name = "NUMBER")]
@@ -67,6 +71,13 @@ pub(super) struct FaultOptions {
 }
 
 impl FaultOptions {
+    /// When each connection is closed, and how, if that is asked for.
+    pub(super) fn closing(&self) -> Option<(After, Farewell)> {
+        let at_once = self.code.as_ref().map(|_| After::Messages(0));
+        let after = self.close_after.or(at_once)?;
+        Some((after, self.code.clone().unwrap_or_default()))
+    }
+
     /// What is to happen to the bytes of a connection, if anything.
     pub(super) fn of_bytes(&self) -> Option<Faults> {
         let faults = Faults {
@@ -78,6 +89,7 @@ impl FaultOptions {
             stall: self.stall,
             slow: self.slow.map(|rate| rate.0),
             seed: self.seed.unwrap_or_else(any_seed),
+            opened: Arc::default(),
         };
         faults.is_any().then_some(faults)
     }
@@ -95,6 +107,8 @@ pub(super) struct Faults {
     /// Bytes a second.
     slow: Option<usize>,
     seed: u64,
+    /// How many connections have opened.
+    opened: Arc<AtomicU64>,
 }
 
 impl Faults {
@@ -130,11 +144,32 @@ impl Faults {
         self.stall.is_some()
     }
 
-    /// The faults of one connection, by its number: those of another run with the same seed.
-    pub(super) fn relay(&self, number: u64) -> Relay {
-        let seed = self.seed ^ number.rotate_left(32);
-        Relay::new(self.clone(), ChaCha8Rng::seed_from_u64(seed))
+    /// What stands between the server and one client.
+    pub(super) fn relay(&self, visit: &Arc<Visit>) -> Relay {
+        Relay::new(self.clone(), Arc::clone(visit))
     }
+
+    /// The chances of the connection that opens now: those of its place in another run with the same seed.
+    /// Requests that open none, as browsers send them when they like, take no place.
+    fn chances(&self) -> Chances {
+        let place = self.opened.fetch_add(1, Ordering::Relaxed);
+        let stream = |number| {
+            let mut chance = ChaCha8Rng::seed_from_u64(self.seed);
+            chance.set_stream(number);
+            chance
+        };
+        Chances {
+            of_messages: stream(2 * place),
+            of_control: stream(2 * place + 1),
+        }
+    }
+}
+
+/// The chances of one connection. Pings and pongs come when time wills it: they take none from messages.
+#[derive(Debug)]
+struct Chances {
+    of_messages: ChaCha8Rng,
+    of_control: ChaCha8Rng,
 }
 
 /// The hashers of the standard library begin with a number that the system chose.

@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
-use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::frames::{Frames, Header};
-use super::{Corruption, Faults};
+use super::{Chances, Corruption, Faults};
+use crate::serve::visit::Visit;
 use crate::serve::words::After;
 
 /// How many pieces may wait for their time: with the longest ones a MiB.
@@ -26,15 +27,23 @@ const STEPS: usize = 20;
 #[derive(Debug)]
 pub(in crate::serve) struct Relay {
     faults: Faults,
-    chance: ChaCha8Rng,
+    visit: Arc<Visit>,
     /// Messages that were handed on.
     sent: u64,
     /// When the last piece is due: nothing overtakes.
     due: Instant,
+    /// Bytes a second, once the connection is open.
+    rate: Option<usize>,
 }
 
 /// Bytes, and when they are to be written.
-type Piece = (Instant, Vec<u8>);
+#[derive(Debug)]
+struct Piece {
+    bytes: Vec<u8>,
+    due: Instant,
+    /// No more of them a second.
+    rate: Option<usize>,
+}
 
 /// Why the server's bytes end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +64,13 @@ enum Fate {
 }
 
 impl Relay {
-    pub(super) fn new(faults: Faults, chance: ChaCha8Rng) -> Self {
+    pub(super) fn new(faults: Faults, visit: Arc<Visit>) -> Self {
         Self {
             faults,
-            chance,
+            visit,
             sent: 0,
             due: Instant::now(),
+            rate: None,
         }
     }
 
@@ -79,12 +89,11 @@ impl Relay {
             let _ = to_server.shutdown().await;
             std::future::pending::<()>().await;
         };
-        let slow = self.faults.slow;
         let outward = async {
             let (queue, waiting) = mpsc::channel(MAX_WAITING);
             let (ending, mut to_client) = tokio::join!(
                 self.sort(Frames::new(from_server), queue),
-                write(waiting, to_client, slow)
+                write(waiting, to_client)
             );
             if ending == Ending::Over {
                 // TLS has a goodbye of its own. Who is gone needs none.
@@ -110,11 +119,17 @@ impl Relay {
     ) -> Ending {
         let sorted = async {
             let head = frames.head().await?;
-            self.due = Instant::now() + self.faults.handshake_delay.unwrap_or_default();
+            // The page's own connection shows the others as they are.
+            let is_spared = self.visit.is_watcher();
+            if !is_spared {
+                self.due = Instant::now() + self.faults.handshake_delay.unwrap_or_default();
+            }
             let is_open = head.starts_with(b"HTTP/1.1 101");
             self.pass(&queue, head).await?;
-            if is_open {
-                self.sort_frames(&mut frames, &queue).await
+            if is_open && !is_spared {
+                self.rate = self.faults.slow;
+                let chances = self.faults.chances();
+                self.sort_frames(&mut frames, &queue, chances).await
             } else {
                 self.pass_payload(&mut frames, &queue, u64::MAX).await?;
                 Ok(Ending::Over)
@@ -128,6 +143,7 @@ impl Relay {
         &mut self,
         frames: &mut Frames<R>,
         queue: &Sender<Piece>,
+        mut chances: Chances,
     ) -> io::Result<Ending> {
         let silent_at = match self.faults.stall {
             Some(After::Time(time)) => Some(Instant::now() + time),
@@ -149,9 +165,9 @@ impl Relay {
                 return Ok(Ending::Over);
             };
             if header.begins_message() {
-                fate = self.choose();
+                fate = self.choose(&mut chances);
             }
-            self.delay();
+            self.delay(&header, &mut chances);
             let of_frame = if header.begins_message() || header.continues_message() {
                 fate
             } else {
@@ -173,17 +189,18 @@ impl Relay {
         }
     }
 
-    fn choose(&mut self) -> Fate {
-        if self.chance.random_bool(self.faults.cut.share()) {
+    fn choose(&self, chances: &mut Chances) -> Fate {
+        let chance = &mut chances.of_messages;
+        if chance.random_bool(self.faults.cut.share()) {
             return Fate::Cut;
         }
-        if self.chance.random_bool(self.faults.drop.share()) {
+        if chance.random_bool(self.faults.drop.share()) {
             return Fate::Lost;
         }
         match self.faults.corrupt {
-            Some(corrupt) if self.chance.random_bool(corrupt.share.share()) => {
+            Some(corrupt) if chance.random_bool(corrupt.share.share()) => {
                 let any = || {
-                    let chosen = Corruption::ALL.choose(&mut self.chance);
+                    let chosen = Corruption::ALL.choose(chance);
                     chosen.map_or(Corruption::Reserved, |(_, kind)| *kind)
                 };
                 Fate::Corrupted(corrupt.kind.unwrap_or_else(any))
@@ -192,12 +209,16 @@ impl Relay {
         }
     }
 
-    /// Sets when the next piece is due.
-    fn delay(&mut self) {
+    /// Sets when the frame is due. Those that continue a message come with it.
+    fn delay(&mut self, header: &Header, chances: &mut Chances) {
+        let chance = if header.begins_message() {
+            &mut chances.of_messages
+        } else {
+            &mut chances.of_control
+        };
         let delay = match self.faults.delay {
-            None => Duration::ZERO,
-            Some(span) if span.is_range() => self.chance.random_range(span.range()),
-            Some(span) => *span.range().start(),
+            Some(span) if !header.continues_message() => chance.random_range(span.range()),
+            _ => Duration::ZERO,
         };
         self.due = self.due.max(Instant::now() + delay);
     }
@@ -246,7 +267,8 @@ impl Relay {
     }
 
     async fn pass(&self, queue: &Sender<Piece>, bytes: Vec<u8>) -> io::Result<()> {
-        let sent = queue.send((self.due, bytes)).await;
+        let (due, rate) = (self.due, self.rate);
+        let sent = queue.send(Piece { bytes, due, rate }).await;
         sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
@@ -262,16 +284,12 @@ async fn skip<R: AsyncRead + Unpin>(frames: &mut Frames<R>, mut left: u64) -> io
     Ok(())
 }
 
-/// Writes each piece when it is due, no faster than `slow` bytes a second, and gives the client back.
-async fn write<W: AsyncWrite + Unpin>(
-    mut waiting: Receiver<Piece>,
-    mut client: W,
-    slow: Option<usize>,
-) -> W {
+/// Writes each piece when it is due, no faster than it may be, and gives the client back.
+async fn write<W: AsyncWrite + Unpin>(mut waiting: Receiver<Piece>, mut client: W) -> W {
     let writing = async {
-        while let Some((due, bytes)) = waiting.recv().await {
+        while let Some(Piece { bytes, due, rate }) = waiting.recv().await {
             sleep_until(due).await;
-            match slow {
+            match rate {
                 None => client.write_all(&bytes).await?,
                 Some(rate) => write_slowly(&mut client, &bytes, rate).await?,
             }

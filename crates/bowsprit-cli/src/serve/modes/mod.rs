@@ -10,6 +10,7 @@ use super::visit::Visit;
 mod chat;
 mod echo;
 pub(super) mod exec;
+mod print;
 pub(super) mod proxy;
 mod replies;
 mod room;
@@ -17,6 +18,7 @@ mod room;
 use chat::Talker;
 use echo::Echo;
 use exec::{Exec, Processed};
+use print::Printed;
 use proxy::Proxied;
 pub(super) use replies::Replies;
 use replies::Scripted;
@@ -34,6 +36,8 @@ pub(super) enum Mode {
     Chat(chat::Chat),
     /// Nothing goes back.
     Discard,
+    /// The same, and what comes is shown.
+    Print,
     /// Answers from a file.
     Script(Arc<Replies>),
     /// A process for each connection.
@@ -55,6 +59,7 @@ impl Mode {
             Self::Broadcast(_) => "broadcast",
             Self::Chat(_) => "chat",
             Self::Discard => "discard",
+            Self::Print => "print",
             Self::Script(_) => "a script",
             Self::Exec(_) => "a process",
             Self::Proxy => "a proxy",
@@ -67,6 +72,7 @@ impl Mode {
             Self::Exec(_) => {
                 Some("What the processes say on standard error is shown by bowsprit serve alone")
             }
+            Self::Print => Some("What comes is shown by bowsprit serve alone"),
             Self::Proxy => Some("What passes is shown by bowsprit serve alone"),
             _ => None,
         }
@@ -87,6 +93,7 @@ impl Mode {
             Self::Broadcast(room) => Box::new(Member::new(caller, room.clone())),
             Self::Chat(chat) => Box::new(Talker::new(caller, chat.clone())),
             Self::Discard => Box::new(Discard),
+            Self::Print => Box::new(Printed::new(caller)),
             Self::Script(replies) => Box::new(Scripted::new(caller, Arc::clone(replies))),
             Self::Exec(exec) => Box::new(Processed::new(caller, Arc::clone(exec))),
             Self::Proxy => Box::new(Proxied::new(caller, visit.take_upstream())),

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::events::masked_uri;
 use crate::options::{self, Plan};
-use crate::printer::text::{escape, fault};
+use crate::printer::text::fault;
 use crate::serve::house::Caller;
 use crate::serve::queue::{Inbox, Outlet, queue, weight};
 
@@ -22,6 +22,9 @@ const TCP: &str = "tcp:";
 
 /// How much is read of it at once.
 const CHUNK: usize = 16 << 10;
+
+/// The header in which proxies say that they have passed a request on (RFC 9110 §7.6.3).
+const VIA: &str = "Via";
 
 /// Headers of the client's that go on to the target, unless the target's options have their own.
 const PASSED_ON: [&str; 4] = ["Authorization", "Cookie", "Origin", "User-Agent"];
@@ -37,6 +40,8 @@ pub(in crate::serve) enum Target {
         takes_path: bool,
         /// What this server has asked its clients for is not the target's business.
         keeps_login: bool,
+        /// What this proxy calls itself, to know its own requests where the target leads back to it.
+        name: String,
     },
     Tcp(String),
 }
@@ -75,7 +80,16 @@ impl Target {
             takes_path: matches!(path, None | Some("/")) && !uri.starts_with("ws+unix:"),
             uri: uri.strip_suffix('/').unwrap_or(&uri).to_owned(),
             keeps_login,
+            name: format!("bowsprit-{:x}", rand::random::<u64>()),
         })
+    }
+
+    /// Whether a request has passed this proxy before: its target leads back to it.
+    pub(in crate::serve) fn has_sent(&self, request: &HttpRequest) -> bool {
+        match self {
+            Self::WebSocket { name, .. } => passed(request).any(|via| via.ends_with(name.as_str())),
+            Self::Tcp(_) => false,
+        }
     }
 
     /// Connects for this client.
@@ -107,6 +121,7 @@ impl Target {
             uri,
             takes_path,
             keeps_login,
+            name,
         } = self
         else {
             return Err("no WebSocket".to_owned());
@@ -123,6 +138,11 @@ impl Target {
                 request = passed.map_err(|error| error.to_string())?;
             }
         }
+        let passed: Vec<String> = passed(of).map(str::to_owned).collect();
+        let passed = [passed, vec![format!("1.1 {name}")]].concat().join(", ");
+        request = request
+            .header(VIA, &passed)
+            .map_err(|error| error.to_string())?;
         for name in of.subprotocols() {
             request = request
                 .subprotocol(name)
@@ -133,6 +153,13 @@ impl Target {
             .await
             .map_err(|error: ConnectError| error.to_string())
     }
+}
+
+/// The proxies that a request has passed, each with its version of HTTP.
+fn passed(request: &HttpRequest) -> impl Iterator<Item = &str> {
+    let of_via = |(name, value): (&'_ str, _)| name.eq_ignore_ascii_case(VIA).then_some(value);
+    let lists = request.headers().filter_map(of_via);
+    lists.flat_map(|list: &str| list.split(',').map(str::trim))
 }
 
 impl Upstream {
@@ -266,7 +293,10 @@ async fn join_tcp(tcp: TcpStream, mut outlet: Outlet, caller: Arc<Caller>) {
                     let read = bytes.get(..count).unwrap_or_default().to_vec();
                     hand_over(&client, &caller, read.into()).await;
                 }
-                Err(error) => return (CloseCode::BAD_GATEWAY, fault(&error)),
+                Err(error) => {
+                    let reason = format!("the target: {}", fault(&error));
+                    return (CloseCode::BAD_GATEWAY, reason);
+                }
             }
         }
     };
@@ -274,7 +304,7 @@ async fn join_tcp(tcp: TcpStream, mut outlet: Outlet, caller: Arc<Caller>) {
         ended = outward => ended,
         () = inward => return,
     };
-    caller.tell(|| format!("the target closed: {}", escape(&reason)));
+    caller.tell(|| reason.clone());
     // Refused where the client closes as well.
     let _ = client.close(code, &reason);
 }

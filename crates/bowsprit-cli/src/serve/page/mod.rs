@@ -7,7 +7,9 @@ use bowsprit::proto::handshake::InvalidRequest;
 use bowsprit::{Context, Handle, Handler, Response, SendError};
 use serde::Serialize;
 
+use super::environment::split;
 use super::house::{Caller, House};
+use crate::events::masked_uri;
 
 /// Where the page's numbers come from. No file has such a name.
 pub(super) const LIVE: &str = "/.bowsprit/live";
@@ -102,7 +104,7 @@ struct Numbers {
 struct Row {
     id: u32,
     peer: String,
-    uri: String,
+    path: String,
     agent: String,
     seconds: u64,
     /// Messages and bytes.
@@ -113,15 +115,14 @@ struct Row {
 impl Numbers {
     fn of(house: &House) -> Self {
         let callers = house.callers();
+        let mut shown: Vec<&Arc<Caller>> = callers.values().collect();
+        shown.sort_unstable_by_key(|caller| caller.id);
+        shown.truncate(MAX_SHOWN);
         Self {
             mode: house.mode().name(),
             open: callers.len(),
             seen: house.seen(),
-            connections: callers
-                .values()
-                .take(MAX_SHOWN)
-                .map(|caller| Row::of(caller))
-                .collect(),
+            connections: shown.into_iter().map(|caller| Row::of(caller)).collect(),
         }
     }
 }
@@ -135,7 +136,7 @@ impl Row {
             peer: info
                 .peer()
                 .map_or_else(String::new, |peer| peer.to_string()),
-            uri: cut(info.uri()),
+            path: cut(&masked_uri(split(info.uri()).1)),
             agent: cut(info.request_header("user-agent").unwrap_or_default()),
             seconds: caller.since.elapsed().as_secs(),
             received: caller.received.get(),

@@ -29,7 +29,8 @@ function element(name, className, text) {
 function log(kind, arrow, text) {
   const list = at("log");
   const entry = element("li", kind, "");
-  const time = new Date().toISOString().slice(11, 23);
+  const now = new Date();
+  const time = `${now.toTimeString().slice(0, 8)}.${String(now.getMilliseconds()).padStart(3, "0")}`;
   entry.append(element("time", "", time), element("span", "arrow", arrow), element("span", "body", shorten(visible(text))));
   list.prepend(entry);
   while (list.childElementCount > MAX_ENTRIES) list.lastElementChild.remove();
@@ -106,6 +107,14 @@ let heard = 0;
 
 const size = (bytes) => (bytes < 1e3 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
+const age = (seconds) => (seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`);
+
+function count(of, [messages, bytes]) {
+  const made = element("td", "number count", `${messages} (${size(bytes)})`);
+  made.dataset.of = of;
+  return made;
+}
+
 function row(connection, elapsed) {
   const last = before.get(connection.id);
   const rate = (now, then) => (last && elapsed > 0 ? Math.max(0, (now - then) / elapsed).toFixed(0) : "–");
@@ -114,14 +123,14 @@ function row(connection, elapsed) {
   const { received, sent } = connection;
   made.append(
     element("td", "", connection.id),
-    element("td", "", visible(connection.peer)),
-    element("td", "uri", visible(connection.uri)),
+    element("td", "path", visible(connection.path)),
+    element("td", "age", age(connection.seconds)),
+    element("td", "peer", visible(connection.peer)),
     element("td", "agent", visible(connection.agent)),
-    element("td", "", `${connection.seconds} s`),
-    element("td", "number", `${received[0]} (${size(received[1])})`),
-    element("td", "number", rate(received[0], last?.received[0])),
-    element("td", "number", `${sent[0]} (${size(sent[1])})`),
-    element("td", "number", rate(sent[0], last?.sent[0])),
+    count("received", received),
+    element("td", "number rate", rate(received[0], last?.received[0])),
+    count("sent", sent),
+    element("td", "number rate", rate(sent[0], last?.sent[0])),
   );
   return made;
 }
@@ -135,7 +144,7 @@ function watch() {
     at("rows").replaceChildren(...rows);
     at("summary").textContent = `${numbers.mode}: ${numbers.open} open, ${numbers.seen} in all`;
     const hidden = numbers.open - rows.length;
-    at("more").textContent = hidden > 0 ? `and ${hidden} more` : "";
+    at("more").textContent = hidden > 0 ? `and ${hidden} more` : numbers.open > 0 ? "" : "none is open";
     before = new Map(numbers.connections.map((connection) => [connection.id, connection]));
     heard = now;
   };

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowsprit::{CloseCode, CloseFrame, Closed, Context, Handler, MessageRef};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::super::environment;
 use crate::printer::text::fault;
+use crate::processes::Process;
 use crate::serve::house::Caller;
 use crate::serve::queue::{Inbox, Outlet, queue};
 
@@ -21,7 +21,7 @@ pub(in crate::serve) use streams::Format;
 use streams::{complain, feed, speak};
 
 /// How long a process may go on when its input has ended, and again when it was told to end.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What to run, and how to talk to it.
 #[derive(Debug)]
@@ -69,19 +69,19 @@ impl Exec {
         let _ = self.running.subscribe().wait_for(|count| *count == 0).await;
     }
 
-    fn start(&self, caller: &Caller) -> io::Result<Child> {
+    fn start(&self, caller: &Caller) -> io::Result<Process> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            .envs(environment::of(&caller.info, caller.id))
+            .envs(environment::of(
+                &caller.info,
+                caller.id,
+                caller.house.is_encrypted(),
+            ))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        // A group of its own: Ctrl-C is for this program, and signals reach its children too.
-        #[cfg(unix)]
-        command.process_group(0);
-        command.spawn()
+            .stderr(Stdio::piped());
+        Process::start(&mut command)
     }
 }
 
@@ -107,12 +107,12 @@ impl Handler for Processed {
     fn on_open(&mut self, cx: &mut Context<'_>) {
         let (inbox, outlet) = queue(cx.handle());
         match self.exec.start(&self.caller) {
-            Ok(child) => {
+            Ok(process) => {
                 self.inbox = Some(inbox);
                 let (caller, exec) = (Arc::clone(&self.caller), Arc::clone(&self.exec));
                 exec.running.send_modify(|count| *count += 1);
                 tokio::spawn(async move {
-                    run(child, outlet, caller, &exec).await;
+                    run(process, outlet, caller, &exec).await;
                     exec.running.send_modify(|count| *count -= 1);
                 });
             }
@@ -138,8 +138,9 @@ impl Handler for Processed {
     }
 }
 
-async fn run(mut child: Child, mut outlet: Outlet, caller: Arc<Caller>, exec: &Exec) {
+async fn run(mut process: Process, mut outlet: Outlet, caller: Arc<Caller>, exec: &Exec) {
     let handle = outlet.handle().clone();
+    let child = &mut process.child;
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
@@ -149,8 +150,8 @@ async fn run(mut child: Child, mut outlet: Outlet, caller: Arc<Caller>, exec: &E
     let living = async {
         let status = tokio::select! {
             biased;
-            status = child.wait() => status,
-            () = feed(exec, stdin, &mut outlet) => end(&mut child).await,
+            status = process.wait() => status,
+            () = feed(exec, stdin, &mut outlet) => process.end(GRACE).await,
         };
         drop(alive);
         status
@@ -188,48 +189,4 @@ fn killed_by(status: ExitStatus) -> String {
 #[cfg(not(unix))]
 fn killed_by(_: ExitStatus) -> String {
     "killed".to_owned()
-}
-
-/// Ends a process that nobody talks to any more: its input has ended; then a signal asks, then one kills.
-async fn end(child: &mut Child) -> io::Result<ExitStatus> {
-    if let Ok(status) = timeout(GRACE, child.wait()).await {
-        return status;
-    }
-    terminate(child);
-    if let Ok(status) = timeout(GRACE, child.wait()).await {
-        return status;
-    }
-    kill(child);
-    child.wait().await
-}
-
-#[cfg(unix)]
-fn terminate(child: &Child) {
-    signal(child, rustix::process::Signal::TERM);
-}
-
-#[cfg(unix)]
-fn kill(child: &Child) {
-    signal(child, rustix::process::Signal::KILL);
-}
-
-/// Signals the process and those that it has started.
-#[cfg(unix)]
-fn signal(child: &Child, signal: rustix::process::Signal) {
-    let id = child.id().and_then(|id| i32::try_from(id).ok());
-    if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
-        // A group that is gone has ended, which was the aim.
-        let _ = rustix::process::kill_process_group(group, signal);
-    }
-}
-
-#[cfg(not(unix))]
-fn terminate(child: &mut Child) {
-    kill(child);
-}
-
-#[cfg(not(unix))]
-fn kill(child: &mut Child) {
-    // A process that is gone has ended, which was the aim.
-    let _ = child.start_kill();
 }
