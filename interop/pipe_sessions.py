@@ -321,8 +321,7 @@ def shows_empty_close(lab: Lab) -> None:
 def gives_up_on_unanswered_close(lab: Lab) -> None:
     uri = lab.faults.uri("/never-close")
     session = lab.run(f"connect {uri}", "close 0 1000 bye", "show 0")
-    session.expect(r"0 closed 1006\b.*", "> Status: Closed")
-    assert session.seconds < 20, f"the close took {session.seconds} s"
+    session.expect(r"0 closed 1006\b.*: closing handshake timed out", "> Status: Closed")
     assert lab.faults.wait_for(uri, "close")["reason"] == "bye", lab.faults.seen(uri, "close")
 
 

@@ -245,7 +245,10 @@ def tells_how_to_leave(lab: Lab) -> None:
         terminal.type(CONTROL_C)
         terminal.expect_line("> Type quit or press Ctrl-D to leave".__eq__, "that tells how to leave")
         terminal.wait_for(lambda: terminal.shows(""), "an empty prompt")
-        terminal.type(*"wait 0 close 600", ENTER)
+        # Between two lines Ctrl-C takes with it what is typed ahead.
+        terminal.type(*"wait 0 close 600")
+        terminal.expect_typed("wait 0 close 600")
+        terminal.type(ENTER)
         # One that comes in the moment of Enter is for the next prompt.
         terminal.wait_for(
             lambda: "> Stopped waiting" in terminal.lines() or terminal.type(CONTROL_C), "the end of the wait"
@@ -387,26 +390,23 @@ def tells_of_close_above_the_line(lab: Lab) -> None:
 
 def quits_while_connecting(lab: Lab) -> None:
     uri = lab.faults.uri("/silent")
-    with open_terminal(lab) as terminal:
+    with open_terminal(lab, "--open-timeout=1h") as terminal:
         terminal.enter(f"connect {uri}")
         lab.faults.wait_for(uri, "request")
-        started = time.monotonic()
         quit_cleanly(terminal)
-        seconds = time.monotonic() - started
-        assert seconds < 8, f"quit took {seconds:.1f} s with a connect that hangs"
+        assert "> Canceling connection 0 (still connecting)" in terminal.lines(), str(terminal)
 
 
 def quits_by_the_deadline(lab: Lab) -> None:
     uri = lab.faults.uri("/never-close")
-    with open_terminal(lab) as terminal:
+    with open_terminal(lab, "--close-timeout=1h") as terminal:
         connect(terminal, uri)
-        started = time.monotonic()
         quit_cleanly(terminal)
-        seconds = time.monotonic() - started
-        assert seconds < 15, f"quit took {seconds:.1f} s with a server that does not answer the close"
-        lines = terminal.lines()
-        told = [line for line in lines[lines.index("> Closing connection 0") + 1 :] if line]
-        assert told, f"nothing says what quit waited for\n{terminal}"
+        told = [line for line in terminal.lines() if line][-2:]
+        assert told == [
+            "> Closing connection 0",
+            "> Connection 0 did not close in time, dropped",
+        ], f"nothing says what quit waited for\n{terminal}"
     assert lab.faults.wait_for(uri, "close")["code"] == 1001, lab.faults.seen(uri, "close")
 
 

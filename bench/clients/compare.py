@@ -104,7 +104,7 @@ def main() -> int:
         is_right = True
         (folder / "lines").write_bytes(b"".join(b"%0117d\n" % number for number in range(LINES)))
         (folder / "file").write_bytes(random.Random(6455).randbytes(FILE_BYTES))
-        (folder / "chat.bow").write_text(SCRIPT.format(**servers.places))
+        (folder / "chat.bws").write_text(SCRIPT.format(**servers.places))
         environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "BOWSPRIT_CONFIG": ""}
         for job in JOBS:
             if arguments.only not in job.title:

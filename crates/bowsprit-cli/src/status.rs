@@ -1,4 +1,4 @@
-//! The exit status of a script: what went wrong first.
+//! The exit statuses, and which of them an accident stands for.
 
 use bowsprit::{Cause, CloseCode, Closed, ConnectError, Initiator, Stage};
 
@@ -8,9 +8,10 @@ use crate::options::Times;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Status {
-    /// A line was refused, or a `wait` was not fulfilled; the output could not be written.
+    /// What was asked for did not come true, a line of a script for instance; or the output could not be
+    /// written.
     Refused = 1,
-    /// The flags are wrong, or the program could not start.
+    /// The words are wrong, or the program could not start.
     CannotStart = 2,
     /// No connection: name, address, route, or proxy.
     NotConnected = 3,

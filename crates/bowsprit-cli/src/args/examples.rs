@@ -34,8 +34,8 @@ pub(super) const EXAMPLES: [(&str, &[&str]); 10] = [
     (
         "run",
         &[
-            "bowsprit run login.bow",
-            "bowsprit run --junit report.xml --set host=ws://127.0.0.1:9002 tests.bow",
+            "bowsprit run login.bws",
+            "bowsprit run --junit report.xml --set host=ws://127.0.0.1:9002 tests.bws",
         ],
     ),
     (

@@ -3,8 +3,8 @@
 use crate::events::masked_uri;
 use crate::printer::text::escape;
 
-/// What begins a URI of this program without two slashes.
-const UNIX: &str = "ws+unix:";
+/// What begins the URIs of this program; what is wrong behind it, their parser says.
+const OURS: [&str; 3] = ["ws:", "wss:", "ws+unix:"];
 
 /// The URI that a short form stands for; `None` where the text is none.
 pub(crate) fn lengthen(text: &str) -> Option<String> {
@@ -43,12 +43,30 @@ pub(crate) fn check_scheme(text: &str) -> Result<(), String> {
             "{shown} is for HTTP: {meant}://{rest} is for WebSockets"
         ));
     }
-    if !scheme.is_empty() || text.to_ascii_lowercase().starts_with(UNIX) {
+    let lower = text.to_ascii_lowercase();
+    if !scheme.is_empty() || OURS.iter().any(|ours| lower.starts_with(ours)) {
         return Ok(());
     }
     Err(format!(
         "{shown} has no scheme: wss://{shown}, or ws://{shown} without TLS"
     ))
+}
+
+/// What was probably meant by a text that is the URI of no WebSocket, if that can be guessed.
+pub(crate) fn meant(text: &str) -> Option<String> {
+    if let Some(whole) = lengthen(text) {
+        return Some(format!(
+            "{} has no scheme: {}",
+            escape(text),
+            escape(&whole)
+        ));
+    }
+    let lower = text.to_ascii_lowercase();
+    let is_http = lower.starts_with("http://") || lower.starts_with("https://");
+    let is_host = !text.contains([':', ' ']) && (text.contains(['.', '/']) || lower == "localhost");
+    (is_http || is_host)
+        .then(|| check_scheme(text).err())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -72,6 +90,8 @@ mod tests {
             assert_eq!(lengthen(text).as_deref(), whole, "{text}");
         }
         assert!(check_scheme("example.org/chat").is_err());
-        assert_eq!(check_scheme("ws+unix:/run/a.sock"), Ok(()));
+        for text in ["ws+unix:/run/a.sock", "ws:", "WSS:x", "foo://a"] {
+            assert_eq!(check_scheme(text), Ok(()), "{text}");
+        }
     }
 }

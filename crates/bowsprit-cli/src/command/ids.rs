@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::STATES;
 use crate::printer::text::escape;
 
 /// One connection as it was typed, whether there is one or not.
@@ -51,17 +52,8 @@ pub(crate) struct Name(String);
 /// The longest name.
 const MAX_NAME: usize = 32;
 
-/// Words that stand where a name may stand: `list open`, `use none`, `send all`.
-const RESERVED: [&str; 8] = [
-    "all",
-    "none",
-    "connecting",
-    "retrying",
-    "open",
-    "closing",
-    "closed",
-    "failed",
-];
+/// Words that stand where a name may stand, besides those of [`STATES`]: `send all`, `use none`.
+const RESERVED: [&str; 2] = ["all", "none"];
 
 impl Name {
     pub(crate) fn as_str(&self) -> &str {
@@ -80,7 +72,7 @@ impl FromStr for Name {
                 "a name begins with a letter and has up to 32 letters, digits, hyphens, dots and underscores",
             );
         }
-        if RESERVED.contains(&text) {
+        if RESERVED.contains(&text) || STATES.contains(&text) {
             return Err("this word has a meaning of its own where a name may stand");
         }
         Ok(Self(text.to_owned()))

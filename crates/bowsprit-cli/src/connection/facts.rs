@@ -7,7 +7,7 @@ use bowsprit::proto::Uri;
 use bowsprit::{Closed, Initiator, TlsInfo};
 
 use super::{Connection, Stage, Way, milliseconds, party};
-use crate::events::mask;
+use crate::events::{cause, mask};
 use crate::network::Failure;
 use crate::printer::text::{escape, excerpt};
 
@@ -182,8 +182,8 @@ fn closing_facts(closed: &Closed, facts: &mut Vec<(&'static str, String)>) {
     if let Some(initiator) = closed.initiator {
         facts.push(("Closed first by", party(initiator).to_owned()));
     }
-    if let Some(cause) = &closed.cause {
-        facts.push(("Cause", escape(&cause.to_string()).into_owned()));
+    if let Some(cause) = cause(closed) {
+        facts.push(("Cause", escape(&cause).into_owned()));
     }
 }
 

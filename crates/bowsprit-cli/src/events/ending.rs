@@ -1,6 +1,6 @@
 //! How connections end.
 
-use bowsprit::{Closed, Initiator};
+use bowsprit::{Cause, CloseCode, Closed, Initiator};
 use serde::{Deserialize, Serialize};
 
 use super::What;
@@ -64,8 +64,40 @@ impl Ended {
                 Initiator::Remote => Party::Remote,
             }),
             clean: closed.is_clean(),
-            cause: closed.cause.as_ref().map(ToString::to_string),
+            cause: cause(closed),
             exit_status: status.map(|status| status as u8),
         }
     }
+
+    /// How it ended, in words: `4001 (Unknown) "bye" by peer`.
+    pub(crate) fn sentence(&self) -> String {
+        let code = CloseCode(self.code);
+        let reason = match self.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" \"{reason}\""),
+        };
+        let how = match (&self.cause, self.initiator) {
+            (Some(cause), _) => format!(": {cause}{}", self.answer()),
+            (None, Some(Party::Local)) => " by this side".to_owned(),
+            (None, Some(Party::Remote)) => " by peer".to_owned(),
+            (None, None) => String::new(),
+        };
+        format!("{code}{reason}{how}")
+    }
+
+    /// The code that told the peer what was wrong.
+    fn answer(&self) -> String {
+        let code = self.sent.as_ref().map(|sent| sent.code);
+        let fault = code.filter(|code| *code > CloseCode::GOING_AWAY.0);
+        fault.map_or_else(String::new, |code| format!(" (answered with {code})"))
+    }
+}
+
+/// What ended a connection, if that was no closing handshake.
+pub(crate) fn cause(closed: &Closed) -> Option<String> {
+    Some(match closed.cause.as_ref()? {
+        // The library leaves open which side's close frame is missing.
+        Cause::Eof if closed.remote.is_none() => "dropped without a close frame".to_owned(),
+        cause => cause.to_string(),
+    })
 }

@@ -13,7 +13,7 @@ mod payload;
 mod pings;
 mod time;
 
-pub(crate) use ending::{Ended, Party};
+pub(crate) use ending::{Ended, Party, cause};
 pub(crate) use http::HttpAnswer;
 pub(crate) use mask::{is_secret_name, uri as masked_uri};
 pub(crate) use object::{Object, Trips};

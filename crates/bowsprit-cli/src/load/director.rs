@@ -1,7 +1,6 @@
 //! The run as a whole: threads begin together, and what they count comes together here.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,7 @@ use super::traffic::{Share, When};
 use super::units::nanos;
 use super::worker::{self, Order, Report, Setup};
 use crate::options::Plan;
+use crate::run::failed;
 use crate::signals::{Signal, Signals};
 
 /// How many connections of a run are in their opening at once. More would only queue at the server, and
@@ -68,7 +68,6 @@ pub(super) fn run(
     uri: &str,
     progress: Progress,
 ) -> Result<Outcome, String> {
-    let failed = |error: io::Error| format!("cannot begin: {error}");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use bowsprit::{Closed, ConnectError, DialError, Initiator, Stage};
 
+use crate::events::cause;
 use crate::network::Failure;
 use crate::options::Times;
 use crate::status::Status;
@@ -33,7 +34,7 @@ impl Fault {
 
     /// How a connection ended before it was to.
     pub(super) fn of_end(closed: &Closed, times: &Times) -> Self {
-        let name = match (&closed.cause, &closed.remote) {
+        let name = match (cause(closed), &closed.remote) {
             (Some(cause), None) => format!("connection: {cause}"),
             (_, Some(frame)) if closed.initiator == Some(Initiator::Remote) => {
                 format!("connection: closed by the peer with {}", frame.code.0)

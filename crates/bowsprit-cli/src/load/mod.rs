@@ -28,6 +28,7 @@ use self::progress::Progress;
 use self::scenario::Scenario;
 use crate::options::Plan;
 use crate::printer::{self, text};
+use crate::run::{failed, warn_of_risks};
 use crate::signals;
 use crate::status::Status;
 
@@ -44,17 +45,13 @@ pub(crate) fn load(args: &LoadArgs) -> Result<u8, String> {
     args.options.fit(&args.uri)?;
     let plan = Plan::new(&args.options.clone().compressing(args.sent.compress))?;
     plan.request(&Client::new(), &args.uri)?;
-    if args.options.is_insecure() {
-        printer::warn(
-            "WARNING: --insecure is on: certificates are NOT VERIFIED, anyone may listen in",
-        );
-    }
+    warn_of_risks(&args.options);
     let openings = match scenario.mode {
         Mode::Connect => 0,
         _ => director::OPENINGS,
     };
     machine::must_have_room(scenario.connections, scenario.threads, openings)?;
-    signals::end_at_the_second().map_err(|error| format!("cannot begin: {error}"))?;
+    signals::end_at_the_second().map_err(failed)?;
     let started = jiff::Timestamp::now();
     let progress = Progress::new(args.result.quiet, &scenario);
     let outcome = director::run(scenario.clone(), &plan, &args.uri, progress)?;

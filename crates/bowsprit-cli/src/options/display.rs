@@ -18,7 +18,7 @@ pub(crate) struct DisplayOptions {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Print less: no event lines, no facts beyond WebSocket++'s tutorial
+    /// Print less: no event lines, and of `show` only the first facts
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
@@ -160,18 +160,18 @@ fn environment_has_colors(variable: impl Fn(&str) -> Option<OsString>) -> bool {
 pub(crate) struct Bound(pub(crate) Option<u32>);
 
 impl FromStr for Bound {
-    type Err = String;
+    type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let number = || text.parse().ok().filter(|number| *number > 0);
-        match text {
-            "off" => Ok(Self(None)),
-            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                let number = number().ok_or("a number from 1 to 4294967295, or off")?;
-                Ok(Self(Some(number)))
-            }
-            _ => Err("a number from 1 to 4294967295, or off".to_owned()),
+        if text == "off" {
+            return Ok(Self(None));
         }
+        // A sign is no digit: `+3` is a number elsewhere, and none here.
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| *number > 0 && is_plain);
+        number
+            .map(|number| Self(Some(number)))
+            .ok_or("a number from 1 to 4294967295, or off")
     }
 }
 

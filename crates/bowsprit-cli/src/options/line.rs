@@ -184,15 +184,8 @@ pub(crate) fn takes_file(word: &str) -> bool {
         return false;
     };
     let command = definition();
-    let mut arguments = command.get_arguments();
-    arguments.any(|argument| {
-        let is_meant = match name {
-            Name::Long(name) => argument.get_long() == Some(name),
-            Name::Short(name) => argument.get_short() == Some(name),
-        };
-        let value = argument.get_value_names().and_then(|names| names.first());
-        is_meant && value.is_some_and(|value| value == "FILE")
-    })
+    let names = named(&command, &name).and_then(Arg::get_value_names);
+    names.is_some_and(|names| names.first().is_some_and(|name| name == "FILE"))
 }
 
 /// Whether the words of a line carry the secret of an option, and not just say where it is.
@@ -208,13 +201,7 @@ pub(crate) fn carries_secret(line: &str) -> bool {
         let Some((name, attached)) = option(word) else {
             continue;
         };
-        let known = command.get_arguments().find(|argument| match name {
-            Name::Long(name) => argument
-                .get_long_and_visible_aliases()
-                .is_some_and(|names| names.contains(&name)),
-            Name::Short(name) => argument.get_short() == Some(name),
-        });
-        let Some(argument) = known else {
+        let Some(argument) = named(&command, &name) else {
             return true;
         };
         let takes_value = argument
@@ -241,6 +228,16 @@ pub(crate) fn is_secret(option: &str, value: &str) -> bool {
 enum Name<'a> {
     Long(&'a str),
     Short(char),
+}
+
+/// The option of this name.
+fn named<'c>(command: &'c Command, name: &Name<'_>) -> Option<&'c Arg> {
+    command.get_arguments().find(|argument| match name {
+        Name::Long(name) => argument
+            .get_long_and_visible_aliases()
+            .is_some_and(|names| names.contains(name)),
+        Name::Short(name) => argument.get_short() == Some(*name),
+    })
 }
 
 /// The name of the option that a word is, and the value that is attached to it.

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use bowsprit::{Client, Config, ConnectRequest, InvalidRequest, Proxy, Tls};
+use bowsprit::{Client, Config, ConnectRequest, InvalidRequest, InvalidUri, Proxy, Tls};
 
 use super::request::Identity;
 use super::route::Route;
 use super::{Keep, Options, Times};
+use crate::args::uri::meant;
 use crate::printer::text::escape;
 
 /// What every connection with the same options is made from.
@@ -97,21 +98,21 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// The answer to a request that cannot be made. A text without a colon has no scheme, so it is no URI
-/// at all and there is no more to say than the original said.
+/// The answer to a request that cannot be made. Where a text without a scheme is no host either, there is
+/// no more to say than the original said.
 fn refusal(uri: &str, fault: &InvalidRequest) -> String {
     let said = escape(&fault.to_string()).into_owned();
     match fault {
-        InvalidRequest::Uri(_) => {
-            let hint = if uri.contains(" -") {
-                "; options stand before the URI"
-            } else {
-                ""
+        InvalidRequest::Uri(why) => {
+            let hint = match why {
+                InvalidUri::Userinfo => "; -u, --auth USER:PW takes them",
+                _ if uri.contains(" -") => "; options stand before the URI",
+                _ => "",
             };
-            let detail = if uri.contains(':') {
-                format!(" ({said}{hint})")
-            } else {
-                String::new()
+            let detail = match meant(uri) {
+                Some(meant) => format!(" ({meant})"),
+                None if uri.contains(':') => format!(" ({said}{hint})"),
+                None => String::new(),
             };
             format!("Connect initialization error: invalid uri{detail}")
         }

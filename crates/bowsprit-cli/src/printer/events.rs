@@ -1,12 +1,12 @@
 //! The event lines: what happened on a connection, its id first.
 
-use bowsprit::{CloseCode, Message};
+use bowsprit::Message;
 
 use super::palette::{Palette, Role};
 use super::text::{escape, excerpt};
 use super::view::{Form, TEXT_EXCERPT};
 use crate::connection::seconds;
-use crate::events::{Direction, Ended, Event, Failed, Opcode, Opened, Party, Payload, What};
+use crate::events::{Direction, Ended, Event, Failed, Opcode, Opened, Payload, What};
 use crate::options::View;
 
 /// The line for people; `None` where an event is for programs only.
@@ -128,20 +128,9 @@ fn retry(number: u32, delay: f64, error: Option<&str>, palette: Palette) -> Stri
 }
 
 fn close(ended: &Ended, palette: Palette) -> String {
-    let code = CloseCode(ended.code);
-    let reason = match ended.reason.as_str() {
-        "" => String::new(),
-        reason => format!(" \"{}\"", escape(reason)),
-    };
-    let how = match (&ended.cause, ended.initiator) {
-        (Some(cause), _) => format!(": {}", escape(cause)),
-        (None, Some(Party::Local)) => " by this side".to_owned(),
-        (None, Some(Party::Remote)) => " by peer".to_owned(),
-        (None, None) => String::new(),
-    };
     let word = match (&ended.cause, ended.exit_status) {
         (None, None) => "closed".into(),
         _ => palette.paint(Role::Bad, "closed"),
     };
-    format!("{word} {code}{reason}{how}")
+    format!("{word} {}", escape(&ended.sentence()))
 }

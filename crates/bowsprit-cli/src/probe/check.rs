@@ -7,7 +7,7 @@ use bowsprit::{ConnectRequest, ConnectionInfo, DeflateParams};
 use super::link::Link;
 use super::stages::{Checked, Facts, Fault, Recorder, Stage};
 use super::{CheckArgs, advice, report, shown};
-use crate::events::{HttpAnswer, seconds};
+use crate::events::{Ended, HttpAnswer, seconds};
 use crate::network::Change;
 use crate::options::Plan;
 use crate::printer::{self, text};
@@ -162,7 +162,11 @@ impl Check {
                 Some(Change::Ended(closed, status)) => {
                     let status = status.unwrap_or(Status::Closed);
                     self.checked.exit_status = status as u8;
-                    let error = format!("server ended the connection at once: {closed}");
+                    let ended = Ended::new(&closed, None);
+                    let error = format!(
+                        "server ended the connection at once: closed {}",
+                        ended.sentence()
+                    );
                     let remedy = "its code and reason say why; an --origin, --subprotocol or login may be wanted";
                     self.checked.fail("ping", error, Some(remedy.to_owned()));
                     return false;

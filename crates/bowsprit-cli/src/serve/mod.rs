@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::events::What;
 use crate::log;
 use crate::network::Report;
-use crate::printer::text::fault;
+use crate::run::failed;
 use crate::signals::{self, Signals};
 use crate::status::Status;
 
@@ -177,9 +177,4 @@ fn runtime() -> Result<Runtime, String> {
         .enable_all()
         .build()
         .map_err(failed)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
-fn failed(error: std::io::Error) -> String {
-    format!("cannot start: {}", fault(&error))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bowsprit::CloseCode;
 
-use crate::connection::{Connection, Stage, Taken};
+use crate::connection::{Connection, Stage, Taken, messages};
 use crate::events::{Event, What, masked_uri};
 use crate::printer::events;
 use crate::printer::text::{escape, excerpt};
@@ -272,13 +272,13 @@ pub(super) fn labelled(label: &str, fact: &str) -> String {
 
 fn several(count: u64, texts: &mut dyn Iterator<Item = String>) -> String {
     let texts: Vec<String> = texts.collect();
-    let noun = if count == 1 { "message" } else { "messages" };
+    let messages = messages(count);
     let more = if count > texts.len() as u64 {
         " | …"
     } else {
         ""
     };
-    format!("{count} {noun}: {}{more}", texts.join(" | "))
+    format!("{messages}: {}{more}", texts.join(" | "))
 }
 
 fn shown(taken: &Taken) -> String {

@@ -45,6 +45,7 @@ use messages::Room;
 use perform::Refused;
 use quit::Quit;
 use records::Records;
+use send::connections;
 pub(crate) use steps::Course;
 use steps::Scripting;
 use view::Watch;
@@ -325,13 +326,9 @@ impl Session {
             return;
         };
         if self.quit.is_none() {
-            let connections = if closed == 1 {
-                "connection"
-            } else {
-                "connections"
-            };
+            let closed = connections(closed);
             out.line(&format!(
-                "> Stopped serving on {}, {closed} {connections} closed",
+                "> Stopped serving on {}, {closed} closed",
                 server.uri()
             ));
         }

@@ -1,242 +1,447 @@
-//! Everything that goes wrong at a server: one line says what happened, where, and what helps.
+//! What goes wrong at a server × the forms that meet it: the sentence, its place, and the exit status.
 
-use std::net::SocketAddr;
+use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-use rcgen::{CertificateParams, KeyPair};
+use crate::support::{Peer, Piped, Program, serve};
+use crate::tls::{self, Identity};
 
-use crate::support::{Peer, run, run_against, serve};
-use crate::tls::{Identity, serve as serve_tls};
-
-/// What `connect` prints against a server that answers so.
-fn told(answer: &'static [u8]) -> (String, Option<i32>) {
-    let outcome = run_against(
-        move |mut peer: Peer| {
-            peer.request();
-            peer.write(answer);
-        },
-        "connect URI\n",
-    );
-    assert_eq!(outcome.stderr, "");
-    (outcome.lines()[1].to_owned(), outcome.status)
+/// A way to meet a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Send,
+    Listen,
+    Pipe,
+    Ping,
+    Load,
+    Check,
+    Prompt,
+    Script,
 }
 
-fn event(script: &str) -> (String, Option<i32>) {
-    let outcome = run(&[], format!("{script}\n"));
-    (outcome.lines()[1].to_owned(), outcome.status)
-}
+/// Those that have one connection, which their URI names.
+const ONE_SHOT: [Form; 6] = [
+    Form::Send,
+    Form::Listen,
+    Form::Pipe,
+    Form::Ping,
+    Form::Load,
+    Form::Check,
+];
 
-#[test]
-fn a_refused_port_and_an_unknown_name_are_named() {
-    let refused = "0 failed connection refused (127.0.0.1:1)".to_owned();
-    assert_eq!(event("connect ws://127.0.0.1:1/"), (refused, Some(3)));
-    let (line, status) = event("connect ws://no-such-host.invalid/");
-    assert!(line.contains("no-such-host.invalid"), "{line}");
-    assert_eq!(status, Some(3));
-}
+/// Those of them that print payloads and nothing else.
+const PAYLOADS_ONLY: [Form; 3] = [Form::Send, Form::Listen, Form::Pipe];
 
-#[test]
-fn a_uri_without_a_scheme_is_refused() {
-    let outcome = run(&[], "connect localhost:9002\n");
-    let line = outcome.lines()[0];
-    assert!(
-        line.starts_with("> Connect initialization error: invalid uri ("),
-        "{line}"
-    );
-    assert!(line.contains("ws"), "{line}");
-}
+/// Those that read commands.
+const COMMANDS: [Form; 2] = [Form::Prompt, Form::Script];
 
-#[test]
-fn an_http_answer_is_told_with_its_status_and_where_it_leads() {
-    for (answer, line) in [
-        (
-            &b"HTTP/1.1 404 Not Found\r\nServer: nginx\r\n\r\n"[..],
-            "0 failed HTTP 404 Not Found",
-        ),
-        (
-            b"HTTP/1.1 301 Moved Permanently\r\nLocation: wss://me:pw@a.example/x?token=1\r\n\r\n",
-            "0 failed HTTP 301 Moved Permanently: moved to wss://***@a.example/x?token=*** (-L follows)",
-        ),
-        (
-            b"HTTP/1.1 401 Unauthorized\r\n\r\n",
-            "0 failed HTTP 401 Unauthorized (--auth USER:PW, --bearer TOKEN)",
-        ),
-        (
-            b"HTTP/1.1 302 Found\r\nLocation: /\x1b[2J\r\n\r\n",
-            "0 failed header value contains a control character",
-        ),
-    ] {
-        assert_eq!(told(answer), (line.to_owned(), Some(5)));
+impl Form {
+    /// Lets it meet the server; standard input stays open where it is for messages.
+    fn meet(self, options: &[&str], uri: &str) -> Piped {
+        let start =
+            |before: &[&str], after: &[&str]| Program::start(&[before, options, after].concat());
+        match self {
+            Self::Send => start(&["send"], &[uri, "hi"]).heard(),
+            Self::Listen => start(&["listen"], &[uri]).heard(),
+            Self::Pipe => start(&[], &[uri]).heard(),
+            Self::Ping => start(&["ping", "-c", "1"], &[uri]).heard(),
+            Self::Load => start(&["load", "-c", "1", "-d", "100ms"], &[uri]).heard(),
+            Self::Check => start(&["check"], &[uri]).heard(),
+            Self::Prompt => start(&[], &[]).pipe(format!("connect {uri}\nwait 0 close\n")),
+            Self::Script => start(&["run"], &["-"]).pipe(format!("connect {uri}\nexpect 0 any\n")),
+        }
+    }
+
+    /// The line that says what happened, where this form has to say it; nothing else is said there.
+    fn line_of(self, piped: &Piped) -> String {
+        let (place, begin) = match self {
+            Self::Check => (piped.text(), "FAILED "),
+            // Commands have printed what came of them, the accident too.
+            Self::Prompt | Self::Script => (piped.text(), "0 "),
+            // An end is a line of the statistics.
+            Self::Ping if !piped.stdout.is_empty() => (piped.text(), "closed "),
+            Self::Load => (piped.stderr.as_str(), "bowsprit: "),
+            _ => {
+                assert_eq!(piped.stderr.lines().count(), 1, "{self:?}: {piped:?}");
+                (piped.stderr.as_str(), "bowsprit: ")
+            }
+        };
+        let said = |line: &&str| line.starts_with(begin) && !line.contains(" open 101 ");
+        let mut lines = place.lines().filter(said);
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("{self:?}: {piped:?}"));
+        assert_eq!(lines.next(), None, "{self:?}: {piped:?}");
+        line.to_owned()
     }
 }
 
-#[test]
-fn what_is_no_http_is_quoted_and_cannot_act_on_the_terminal() {
-    for (answer, said) in [
-        (&b"SSH-2.0-OpenSSH_9.2p1\r\n"[..], "SSH-2.0-OpenSSH_9.2p1"),
-        (b"220 \x1b[2J\xff mail\r\n", "220 \\u{1b}[2J\u{fffd} mail"),
-        (b"a\\b \"c\"\n", "a\\\\b \"c\""),
-    ] {
-        let line = format!("0 failed not a WebSocket server: it said \"{said}\"");
-        assert_eq!(told(answer), (line, Some(5)));
+/// Something that happens to every form alike.
+struct Accident<'a> {
+    uri: &'a str,
+    options: &'a [&'a str],
+    /// What every form says of it.
+    says: &'a [&'a str],
+    /// What is in that line too where there is no other one to tell it: who it was, and what to try.
+    adds: &'a [&'a str],
+    status: i32,
+}
+
+impl Accident<'_> {
+    fn befalls(&self, forms: &[Form]) {
+        // All at once, for those that have to wait.
+        thread::scope(|scope| {
+            for form in forms {
+                scope.spawn(|| self.befalls_one(*form));
+            }
+        });
+    }
+
+    fn befalls_one(&self, form: Form) {
+        let piped = form.meet(self.options, self.uri);
+        assert_eq!(piped.status, Some(self.status), "{form:?}: {piped:?}");
+        let line = form.line_of(&piped);
+        let has_other_lines = form == Form::Check || COMMANDS.contains(&form);
+        let adds = if has_other_lines { &[] } else { self.adds };
+        for text in self.says.iter().chain(adds) {
+            assert!(line.contains(text), "{form:?}: no {text:?} in {line}");
+        }
+        assert!(!line.contains('\u{1b}'), "{form:?}: {line:?}");
+        if PAYLOADS_ONLY.contains(&form) {
+            assert_eq!(piped.text(), "", "{form:?}");
+            let begin = format!("bowsprit: {}", self.uri);
+            assert!(line.starts_with(&begin), "{form:?}: {line}");
+        }
     }
 }
 
-#[test]
-fn a_wrong_accept_value_is_told_with_the_right_one() {
-    let (line, status) = told(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-          Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
-    );
-    let right = line
-        .strip_prefix("0 failed server did not prove that it read the request: ")
-        .and_then(|line| {
-            line.strip_prefix(
-                "Sec-WebSocket-Accept is \"AAAAAAAAAAAAAAAAAAAAAAAAAAA=\", expected \"",
-            )
-        })
-        .and_then(|line| line.strip_suffix('"'));
-    assert_eq!(right.map(str::len), Some(28), "{line}");
-    assert_eq!(status, Some(5));
+fn all() -> Vec<Form> {
+    [&ONE_SHOT[..], &COMMANDS].concat()
 }
 
-#[test]
-fn an_answer_that_does_not_upgrade_says_what_it_lacks() {
-    for (answer, lacking) in [
-        (&b"HTTP/1.1 101 Switching Protocols\r\n\r\n"[..], "no Upgrade header"),
-        (
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-            "no Sec-WebSocket-Accept header",
-        ),
-    ] {
-        let (line, status) = told(answer);
-        assert!(line.starts_with("0 failed answer of the server does not upgrade"), "{line}");
-        assert!(line.contains(lacking), "{line}");
-        assert_eq!(status, Some(5));
-    }
-    let ended = "0 failed server ended the connection without an answer".to_owned();
-    assert_eq!(told(b""), (ended, Some(5)));
+/// The URI of a server that does this.
+fn uri(behavior: impl Fn(Peer) + Clone + Send + 'static) -> String {
+    format!("ws://{}/", serve(behavior))
 }
 
-#[test]
-fn a_certificate_is_told_with_its_fault_and_the_ways_out() {
-    let own = Identity::new("accident", "localhost");
-    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-    let key = KeyPair::generate().expect("a key");
-    let old = params.self_signed(&key).expect("a certificate");
-    let old = Identity::of("accident-old", old.pem(), key.serialize_pem());
-    let other = Identity::new("accident-other", "other.example");
-    let at = |address: SocketAddr| format!("wss://localhost:{}/", address.port());
-    for (identity, options, fault, ways) in [
-        (
-            &own,
-            String::new(),
-            "certificate is self-signed",
-            "(--ca FILE, --insecure)",
-        ),
-        (
-            &old,
-            format!("--ca {} ", old.file("chain.pem")),
-            "certificate expired on 2021-01-01",
-            "(--insecure)",
-        ),
-        (
-            &other,
-            format!("--ca {} ", other.file("chain.pem")),
-            "certificate is not valid for localhost",
-            "(--sni NAME, --insecure)",
-        ),
-    ] {
-        let address = serve_tls(identity, |tls| tls);
-        let (line, status) = event(&format!("connect {options}{}", at(address)));
-        assert!(line.starts_with(&format!("0 failed {fault}")), "{line}");
-        assert!(line.ends_with(ways), "{line}");
-        assert_eq!(status, Some(4));
-    }
-    let plain = serve(|mut peer: Peer| peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
-    let (line, status) = event(&format!("connect wss://{plain}/"));
-    assert!(
-        line.starts_with("0 failed server does not speak TLS on this port"),
-        "{line}"
-    );
-    assert_eq!(status, Some(4));
-}
-
-#[test]
-fn a_server_that_never_answers_is_given_up_and_the_time_is_named() {
-    let outcome = run_against(
-        |mut peer: Peer| {
-            peer.request();
-            thread::sleep(Duration::from_secs(60));
-        },
-        "connect --open-timeout 300ms URI\n",
-    );
-    let line = "0 failed opening handshake timed out after 300 ms (--open-timeout TIME)";
-    assert_eq!(outcome.lines()[1], line);
-    assert_eq!(outcome.status, Some(124));
-}
-
-#[test]
-fn an_end_is_told_with_who_made_it_and_why() {
-    for (name, line, status) in [
-        ("4001", "0 closed 4001 (Unknown) \"bye\" by peer", 8),
-        ("drop", "0 closed 1006 (Abnormal close): ", 7),
-        ("text", "0 closed 1006 (Abnormal close): ", 6),
-    ] {
-        let outcome = run_against(
-            move |mut peer: Peer| {
-                peer.accept();
-                match name {
-                    "4001" => peer.close(4001, "bye"),
-                    "text" => peer.frame(0x81, b"\xff"),
-                    _ => return,
-                }
-                peer.drain();
-            },
-            "connect URI\nwait 0 close\n",
-        );
-        let printed = outcome.lines()[2];
-        assert!(printed.starts_with(line), "{printed}");
-        assert_eq!(printed.contains("UTF-8"), name == "text", "{printed}");
-        assert_eq!(outcome.status, Some(status), "{outcome:?}");
-    }
-}
-
-#[test]
-fn every_form_says_what_happened_and_ends_with_its_status() {
-    let nothing = serve(|mut peer: Peer| {
+/// The URI of a server that answers so, whatever it is asked.
+fn answering(answer: &'static str) -> String {
+    uri(move |mut peer| {
         peer.request();
-        peer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-    });
-    let nothing = format!("ws://{nothing}");
-    for (uri, said, status) in [
-        ("ws://127.0.0.1:1", "connection refused (127.0.0.1:1)", 3),
+        peer.write(answer.as_bytes());
+    })
+}
+
+#[test]
+fn a_port_where_nobody_listens() {
+    Accident {
+        uri: "ws://127.0.0.1:1",
+        options: &[],
+        says: &["connection refused (127.0.0.1:1)"],
+        adds: &[],
+        status: 3,
+    }
+    .befalls(&all());
+}
+
+#[test]
+fn a_name_that_nobody_knows() {
+    Accident {
+        uri: "ws://no-such-host.invalid",
+        options: &[],
+        says: &["name not found: no-such-host.invalid"],
+        adds: &["check the spelling", "--resolve HOST:PORT:ADDRESS"],
+        status: 3,
+    }
+    .befalls(&all());
+}
+
+#[test]
+fn a_place_without_a_scheme() {
+    for (uri, said) in [
         (
-            "ws://no-such-host.invalid",
-            "name not found: no-such-host.invalid",
-            3,
+            "example.org/chat",
+            "example.org/chat has no scheme: wss://example.org/chat, or ws://example.org/chat without TLS",
         ),
-        (nothing.as_str(), "HTTP 404 Not Found", 5),
+        (
+            "https://example.org",
+            "https://example.org is for HTTP: wss://example.org is for WebSockets",
+        ),
     ] {
-        for (words, prints_only_payloads) in [
-            (&["send", uri, "x"][..], true),
-            (&["listen", uri], true),
-            (&[uri], true),
-            (&["ping", "-c", "1", uri], true),
-            (&["check", uri], false),
-            (&["load", "-c", "1", "-d", "100ms", uri], false),
-        ] {
-            let outcome = run(words, "x\n");
-            let printed = format!("{}{}", outcome.stdout, outcome.stderr);
-            assert!(printed.contains(said), "{words:?}: {outcome:?}");
-            assert_eq!(outcome.status, Some(status), "{words:?}: {outcome:?}");
-            assert!(
-                !prints_only_payloads || outcome.stdout.is_empty(),
-                "{words:?}: {outcome:?}"
+        for form in ONE_SHOT {
+            let piped = form.meet(&[], uri);
+            let told = (piped.text(), piped.stderr.as_str(), piped.status);
+            let said = format!("bowsprit: {said}\n");
+            assert_eq!(told, ("", said.as_str(), Some(2)), "{form:?}");
+        }
+        for form in COMMANDS {
+            let piped = form.meet(&[], uri);
+            let said = format!("Connect initialization error: invalid uri ({said})");
+            assert!(piped.text().contains(&said), "{form:?}: {piped:?}");
+            assert_eq!(
+                (piped.stderr.as_str(), piped.status),
+                ("", Some(1)),
+                "{form:?}"
             );
         }
+    }
+}
+
+#[test]
+fn a_port_is_a_short_form_of_a_uri_on_the_command_line() {
+    let echo = serve(|peer| peer.echo());
+    for uri in [
+        format!("localhost:{}", echo.port()),
+        format!(":{}", echo.port()),
+    ] {
+        for form in [Form::Send, Form::Ping, Form::Load, Form::Check] {
+            let piped = form.meet(&[], &uri);
+            assert_eq!(piped.status, Some(0), "{form:?}: {piped:?}");
+        }
+        let piped = Program::start(&[&uri]).pipe("hi\n");
+        assert_eq!((piped.text(), piped.status), ("hi\n", Some(0)));
+        let piped = Program::start(&["listen", "--timeout", "100ms", &uri]).heard();
+        assert!(
+            piped
+                .stderr
+                .contains(&format!("ws://localhost:{}", echo.port()))
+        );
+        assert_eq!(piped.status, Some(124), "{piped:?}");
+    }
+}
+
+#[test]
+fn a_refusal_in_http() {
+    let uri = answering(
+        "HTTP/1.1 404 Nothing Here\r\nServer: nginx/1.22\r\nContent-Length: 19\r\n\r\n<h1>No such</h1>\npage",
+    );
+    let mut refused = Accident {
+        uri: &uri,
+        options: &[],
+        says: &["HTTP 404 Nothing Here"],
+        adds: &["server: nginx/1.22", "check the path of the URI"],
+        status: 5,
+    };
+    refused.befalls(&all());
+    refused.options = &["-v"];
+    for form in all().into_iter().filter(|form| *form != Form::Load) {
+        let piped = form.meet(refused.options, refused.uri);
+        let printed = format!("{}{}", piped.text(), piped.stderr);
+        assert!(
+            printed.contains("received body excerpt=<h1>No such</h1>\\npage"),
+            "{form:?}: {piped:?}"
+        );
+    }
+}
+
+#[test]
+fn a_redirection() {
+    Accident {
+        uri: &answering(
+            "HTTP/1.1 301 Moved Permanently\r\nLocation: ws://127.0.0.1:1/new\r\nContent-Length: 0\r\n\r\n",
+        ),
+        options: &[],
+        says: &["HTTP 301 Moved Permanently: moved to ws://127.0.0.1:1/new (-L follows)"],
+        adds: &[],
+        status: 5,
+    }
+    .befalls(&all());
+}
+
+#[test]
+fn a_server_of_another_protocol() {
+    Accident {
+        uri: &answering("SSH-2.0-OpenSSH_9.2 \x1b[2J\r\n"),
+        options: &[],
+        says: &["not a WebSocket server: it said \"SSH-2.0-OpenSSH_9.2 \\u{1b}[2J\""],
+        adds: &["check the port"],
+        status: 5,
+    }
+    .befalls(&all());
+}
+
+#[test]
+fn an_accept_value_that_is_wrong() {
+    Accident {
+        uri: &answering(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+        ),
+        options: &[],
+        says: &["Sec-WebSocket-Accept is \"AAAAAAAAAAAAAAAAAAAAAAAAAAA=\", expected \""],
+        adds: &["check what stands between"],
+        status: 5,
+    }
+    .befalls(&all());
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for() {
+    let identity = Identity::new("accidents", "localhost");
+    let address = tls::serve(&identity, |tls| tls);
+    Accident {
+        uri: &format!("wss://localhost:{}/", address.port()),
+        options: &[],
+        says: &["certificate is self-signed", "(--ca FILE, --insecure)"],
+        adds: &[],
+        status: 4,
+    }
+    .befalls(&all());
+}
+
+#[test]
+fn a_server_that_never_answers() {
+    let uri = uri(|mut peer| {
+        peer.request();
+        peer.drain();
+    });
+    let mut silence = Accident {
+        uri: &uri,
+        options: &["--open-timeout", "200ms"],
+        says: &["opening handshake timed out after 200 ms (--open-timeout TIME)"],
+        adds: &[],
+        status: 124,
+    };
+    silence.befalls(&all());
+    // Nobody asked for the time that there is without that.
+    silence.options = &[];
+    silence.says = &["opening handshake timed out after 10 s (--open-timeout TIME)"];
+    silence.status = 5;
+    silence.befalls(&all());
+    silence.options = &["--timeout", "200ms"];
+    silence.says = &["the time of --timeout is over"];
+    silence.status = 124;
+    silence.befalls(&PAYLOADS_ONLY);
+}
+
+#[test]
+fn a_close_with_a_code_of_its_own_though_the_input_is_open() {
+    let uri = uri(|mut peer| {
+        peer.accept();
+        peer.close(4001, "bye\u{1b}[2J");
+        peer.read_close();
+    });
+    let mut left = Accident {
+        uri: &uri,
+        options: &[],
+        says: &["closed 4001 (Unknown) \"bye\\u{1b}[2J\" by peer"],
+        adds: &[],
+        status: 8,
+    };
+    left.befalls(&all_but_load());
+    left.says = &["closed by the peer with 4001"];
+    left.befalls(&[Form::Load]);
+}
+
+fn all_but_load() -> Vec<Form> {
+    let mut forms = all();
+    forms.retain(|form| *form != Form::Load);
+    forms
+}
+
+#[test]
+fn an_end_without_a_close_frame() {
+    Accident {
+        uri: &uri(|mut peer| {
+            peer.accept();
+            peer.hang_up();
+        }),
+        options: &[],
+        says: &["dropped without a close frame"],
+        adds: &[],
+        status: 7,
+    }
+    .befalls(&all());
+}
+
+#[test]
+fn a_reset() {
+    Accident {
+        uri: &uri(|mut peer| {
+            // With the last byte unread the system has nobody to give it to, and resets the connection.
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r") {
+                request.extend(peer.read_bytes(1));
+            }
+            peer.answer(&String::from_utf8_lossy(&request), "");
+        }),
+        options: &[],
+        says: &["connection reset"],
+        adds: &[],
+        status: 7,
+    }
+    .befalls(&all());
+}
+
+#[test]
+fn text_that_is_not_utf_8() {
+    let (codes, heard) = mpsc::channel();
+    let uri = uri(move |mut peer| {
+        peer.accept();
+        peer.frame(0x81, b"\xff");
+        let (code, _) = peer.read_close().unwrap_or_default();
+        // A test that has failed hears nothing any more.
+        let _ = codes.send(code);
+    });
+    let mut violation = Accident {
+        uri: &uri,
+        options: &[],
+        says: &["protocol violation by the peer: text is not valid UTF-8"],
+        adds: &[],
+        status: 6,
+    };
+    violation.befalls(&[Form::Load]);
+    violation.says = &["by the peer: text is not valid UTF-8 (answered with 1007)"];
+    violation.befalls(&all_but_load());
+    let count = all().len();
+    let told: Vec<u16> = heard.iter().take(count).collect();
+    assert_eq!(told, vec![1007; count]);
+}
+
+#[test]
+fn a_normal_close_is_no_accident() {
+    let uri = uri(|mut peer| {
+        peer.accept();
+        peer.close(1000, "");
+        peer.read_close();
+    });
+    for form in [Form::Listen, Form::Pipe] {
+        let piped = form.meet(&[], &uri);
+        let told = (piped.text(), piped.stderr.as_str(), piped.status);
+        assert_eq!(told, ("", "", Some(0)), "{form:?}");
+    }
+}
+
+#[test]
+fn a_message_with_escape_sequences_is_raw_in_a_pipe_and_escaped_in_lines_of_events() {
+    let open = |peer: &mut Peer| {
+        peer.accept();
+        peer.text("\u{1b}[2J");
+    };
+    let staying = uri(move |mut peer| {
+        open(&mut peer);
+        peer.echo_close();
+    });
+    for words in [
+        &["send", "-n", "1", &staying, "hi"][..],
+        &["listen", "-n", "1", &staying],
+        &["-n", "1", &staying],
+    ] {
+        let piped = Program::start(words).pipe("");
+        let told = (piped.text(), piped.stderr.as_str(), piped.status);
+        assert_eq!(told, ("\u{1b}[2J\n", "", Some(0)), "{words:?}");
+    }
+    let leaving = uri(move |mut peer| {
+        open(&mut peer);
+        peer.close(1000, "");
+        peer.read_close();
+    });
+    for form in COMMANDS {
+        let piped = form.meet(&[], &leaving);
+        assert!(
+            piped.text().contains("0 << text 4 \\u{1b}[2J\n"),
+            "{piped:?}"
+        );
+        assert!(!piped.text().contains('\u{1b}'), "{form:?}: {piped:?}");
     }
 }

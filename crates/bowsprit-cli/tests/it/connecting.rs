@@ -1,9 +1,31 @@
 //! Opening connections, and the ways in which they do not open.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 
-use crate::support::{run, run_against, serve_on};
+use rcgen::{CertificateParams, KeyPair};
+
+use crate::support::{Peer, run, run_against, serve, serve_on};
+use crate::tls::{Identity, serve as serve_tls};
+
+/// What `connect` prints against a server that answers so.
+fn told(answer: &'static [u8]) -> (String, Option<i32>) {
+    let outcome = run_against(
+        move |mut peer: Peer| {
+            peer.request();
+            peer.write(answer);
+        },
+        "connect URI\n",
+    );
+    assert_eq!(outcome.stderr, "");
+    (outcome.lines()[1].to_owned(), outcome.status)
+}
+
+/// What `connect` prints with these words behind it.
+fn told_of(words: &str) -> (String, Option<i32>) {
+    let outcome = run(&[], format!("connect {words}\n"));
+    (outcome.lines()[1].to_owned(), outcome.status)
+}
 
 #[test]
 fn tells_each_fault_of_a_uri_in_its_own_words() {
@@ -81,39 +103,95 @@ fn tells_the_cause_of_a_transport_failure() {
 }
 
 #[test]
-fn tells_apart_what_is_wrong_with_an_answer() {
-    let ssh = run_against(
-        |mut peer| peer.write(b"SSH-2.0-OpenSSH_9.2\r\n"),
-        "connect URI\nshow 0\n",
-    );
+fn an_http_answer_is_told_with_its_status_and_where_it_leads() {
+    for (answer, line) in [
+        (
+            &b"HTTP/1.1 301 Moved Permanently\r\nLocation: wss://me:pw@a.example/x?token=1\r\n\r\n"
+                [..],
+            "0 failed HTTP 301 Moved Permanently: moved to wss://***@a.example/x?token=*** (-L follows)",
+        ),
+        (
+            b"HTTP/1.1 401 Unauthorized\r\n\r\n",
+            "0 failed HTTP 401 Unauthorized (--auth USER:PW, --bearer TOKEN)",
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: /\x1b[2J\r\n\r\n",
+            "0 failed header value contains a control character",
+        ),
+    ] {
+        assert_eq!(told(answer), (line.to_owned(), Some(5)));
+    }
+}
+
+#[test]
+fn what_is_no_http_is_quoted_and_cannot_act_on_the_terminal() {
+    for (answer, said) in [
+        (
+            &b"220 \x1b[2J\xff mail\r\n"[..],
+            "220 \\u{1b}[2J\u{fffd} mail",
+        ),
+        (b"a\\b \"c\"\n", "a\\\\b \"c\""),
+    ] {
+        let line = format!("0 failed not a WebSocket server: it said \"{said}\"");
+        assert_eq!(told(answer), (line, Some(5)));
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_upgrade_says_what_it_lacks() {
+    for (answer, lacking) in [
+        (&b"HTTP/1.1 101 Switching Protocols\r\n\r\n"[..], "no Upgrade header"),
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+            "no Sec-WebSocket-Accept header",
+        ),
+    ] {
+        let (line, status) = told(answer);
+        assert!(line.starts_with("0 failed answer of the server does not upgrade"), "{line}");
+        assert!(line.contains(lacking), "{line}");
+        assert_eq!(status, Some(5));
+    }
+    let ended = "0 failed server ended the connection without an answer".to_owned();
+    assert_eq!(told(b""), (ended, Some(5)));
+}
+
+#[test]
+fn a_certificate_is_told_with_its_fault_and_the_ways_out() {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let key = KeyPair::generate().expect("a key");
+    let old = params.self_signed(&key).expect("a certificate");
+    let old = Identity::of("connecting-old", old.pem(), key.serialize_pem());
+    let other = Identity::new("connecting-other", "other.example");
+    let at = |address: SocketAddr| format!("wss://localhost:{}/", address.port());
+    for (identity, options, fault, ways) in [
+        (
+            &old,
+            format!("--ca {} ", old.file("chain.pem")),
+            "certificate expired on 2021-01-01",
+            "(--insecure)",
+        ),
+        (
+            &other,
+            format!("--ca {} ", other.file("chain.pem")),
+            "certificate is not valid for localhost",
+            "(--sni NAME, --insecure)",
+        ),
+    ] {
+        let address = serve_tls(identity, |tls| tls);
+        let (line, status) = told_of(&format!("{options}{}", at(address)));
+        assert!(line.starts_with(&format!("0 failed {fault}")), "{line}");
+        assert!(line.ends_with(ways), "{line}");
+        assert_eq!(status, Some(4));
+    }
+    let plain = serve(|mut peer: Peer| peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+    let (line, status) = told_of(&format!("wss://{plain}/"));
     assert!(
-        ssh.stdout
-            .contains("> Error/close reason: Opening handshake failed ("),
-        "{}",
-        ssh.stdout
+        line.starts_with("0 failed server does not speak TLS on this port"),
+        "{line}"
     );
-    let wrong_accept = run_against(
-        |mut peer| {
-            peer.request();
-            peer.write(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                  Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
-            );
-        },
-        "connect URI\n",
-    );
-    let gone = run_against(|mut peer| drop(peer.request()), "connect URI\n");
-    let events: Vec<_> = [&ssh, &wrong_accept, &gone]
-        .map(|outcome| outcome.lines()[1].to_owned())
-        .into();
-    assert!(
-        events.iter().all(|event| event.starts_with("0 failed ")),
-        "{events:?}"
-    );
-    assert!(
-        events[0] != events[1] && events[1] != events[2] && events[0] != events[2],
-        "{events:?}"
-    );
+    assert_eq!(status, Some(4));
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn names_the_limit_of_descriptors_and_the_remedy() {
     );
     let output = Command::new("sh")
         .args(["-c", &script])
+        .env("BOWSPRIT_CONFIG", "")
         .stdin(Stdio::null())
         .output()
         .expect("a shell");
@@ -134,6 +135,7 @@ fn raises_the_limit_of_descriptors_to_what_is_allowed() {
     );
     let output = Command::new("sh")
         .args(["-c", &script])
+        .env("BOWSPRIT_CONFIG", "")
         .stdin(Stdio::null())
         .output()
         .expect("a shell");

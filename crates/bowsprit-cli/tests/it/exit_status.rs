@@ -1,8 +1,6 @@
 //! The exit status of a script: what went wrong first.
 
 use std::net::TcpListener;
-use std::thread;
-use std::time::Duration;
 
 use crate::support::{Outcome, Peer, run, run_against, serve};
 
@@ -25,7 +23,6 @@ fn silent(mut peer: Peer, accepts: bool) {
         peer.accept();
     }
     peer.drain();
-    thread::sleep(Duration::from_secs(20));
 }
 
 #[test]
@@ -62,6 +59,20 @@ fn is_1_for_a_refused_line_and_a_wait_in_vain() {
         "connect URI\nwait 0 message 0.1\nquit!\n",
     );
     assert_eq!(status, Some(1));
+}
+
+#[test]
+fn is_2_where_it_cannot_start() {
+    for arguments in [
+        &["--no-such-option"][..],
+        &["--ca", "/no/such/file"],
+        &["send"],
+        &["no-such-form"],
+    ] {
+        let outcome = run(arguments, "list\n");
+        let told = (outcome.stdout.as_str(), outcome.stderr.lines().count());
+        assert_eq!((told, outcome.status), (("", 1), Some(2)), "{outcome:?}");
+    }
 }
 
 #[test]
@@ -145,7 +156,6 @@ fn is_8_where_the_peer_closed_with_another_code() {
 fn expect_timeout(outcome: &Outcome, told: &str) {
     assert!(outcome.stdout.contains(told), "{outcome:?}");
     assert_eq!(outcome.status, Some(124), "{outcome:?}");
-    assert!(outcome.took < Duration::from_secs(4), "{:?}", outcome.took);
 }
 
 #[test]

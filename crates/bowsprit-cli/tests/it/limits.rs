@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::thread;
-use std::time::Duration;
 
 use crate::support::{Outcome, Peer, run, run_against, serve};
 
@@ -82,10 +81,12 @@ fn gives_up_a_peer_that_does_not_read() {
     let outcome = run_against(
         |mut peer| {
             peer.accept();
-            thread::sleep(Duration::from_secs(20));
+            loop {
+                thread::park();
+            }
         },
         &format!(
-            "connect --no-compress --write-timeout 200ms URI\nsend 0 --file {}\nwait 0 close 20\n",
+            "connect --no-compress --write-timeout 200ms URI\nsend 0 --file {}\nwait 0 close 3600\n",
             file.display()
         ),
     );

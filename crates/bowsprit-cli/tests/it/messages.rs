@@ -187,14 +187,13 @@ fn sends_files_of_any_size_in_order_and_loses_none() {
     let file = std::env::temp_dir().join(format!("bowsprit-it-{}", std::process::id()));
     let size = 3 << 20;
     fs::write(&file, vec![0xa5; size]).expect("a file in the temporary directory");
-    let port = free_port();
-    let mut script = format!("serve {port}\nconnect ws://127.0.0.1:{port}\n");
+    let mut script = "connect URI\n".to_owned();
     for _ in 0..8 {
         script += &format!("send 0 --file {}\nsend 0 between\n", file.display());
     }
     script += &"wait 0 message\n".repeat(16);
     script += "show 0\n";
-    let outcome = run(&[], &script);
+    let outcome = run_against(|peer| peer.echo(), &script);
     fs::remove_file(&file).expect("the file is still there");
     assert_eq!(
         outcome.status,
@@ -210,10 +209,4 @@ fn sends_files_of_any_size_in_order_and_loses_none() {
     let binary = format!("0 << binary {size} {}…", ["A5"; 20].join(" "));
     assert_eq!(received, [binary.as_str(), "0 << text 7 between"].repeat(8));
     outcome.expect_in_order(&["> Messages Processed: (32) "]);
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("the listener is bound").port()
 }

@@ -1,14 +1,11 @@
 //! Scripts: what a pipe is told, what is waited for, and the exit status.
 
-use std::time::Duration;
-
 use crate::support::{Program, run, run_against};
 
 #[test]
 fn ends_at_end_of_input_instead_of_looping() {
     let outcome = run(&[], "");
     assert_eq!((outcome.stdout.as_str(), outcome.status), ("", Some(0)));
-    assert!(outcome.took < Duration::from_secs(2));
 }
 
 #[test]
@@ -35,10 +32,10 @@ fn tells_by_its_exit_status_whether_every_line_was_carried_out() {
 fn waits_for_what_each_command_started() {
     let outcome = run_against(
         |mut peer| {
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(std::time::Duration::from_millis(200));
             peer.accept();
             assert_eq!(peer.read(), Some((1, b"hello".to_vec())));
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(std::time::Duration::from_millis(200));
             peer.echo_close();
         },
         "connect URI\nsend 0 hello\nclose 0\nshow 0\n",
@@ -79,10 +76,9 @@ fn tells_at_once_that_a_message_will_never_come() {
             peer.close(1000, "");
             peer.drain();
         },
-        "connect URI\nwait 0 message 20\n",
+        "connect URI\nwait 0 message 3600\n",
     );
     outcome.expect_in_order(&["> Connection 0 sent no message (it is closed)"]);
-    assert!(outcome.took < Duration::from_secs(10));
 }
 
 #[test]

@@ -112,11 +112,10 @@ fn is_given_up_by_close_and_by_quit() {
             },
         ));
         program.write(
-            format!("connect --reconnect=first=1m,max=1m ws://{lost}\nwait 0 close\n{leave}")
+            format!("connect --reconnect=first=1h,max=1h ws://{lost}\nwait 0 close\n{leave}")
                 .as_bytes(),
         );
         let outcome = program.finish();
-        assert!(outcome.took < Duration::from_secs(5), "{:?}", outcome.took);
         outcome.expect_in_order(&["0 failed attempt was given up"]);
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
     }

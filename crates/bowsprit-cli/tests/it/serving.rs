@@ -2,20 +2,30 @@
 
 use std::net::TcpListener;
 
-use crate::support::run;
+use crate::support::{Program, run};
+
+/// A session that serves, and the port that it chose.
+fn serving() -> (Program, u16) {
+    let mut program = Program::start(&[]);
+    program.write(b"serve 0\n");
+    let line = program.read_line();
+    let port = line.strip_prefix("> Serving echo on ws://127.0.0.1:");
+    let port = port.and_then(|port| port.parse().ok());
+    (program, port.unwrap_or_else(|| panic!("{line}")))
+}
 
 #[test]
 fn echoes_text_and_binary_with_nothing_else_installed() {
-    let port = free_port();
-    let outcome = run(
-        &[],
+    let (mut program, port) = serving();
+    program.write(
         format!(
-            "serve {port}\nconnect ws://localhost:{port}\nsend 0 hällo\nsend 0 --hex 00ff\nwait 0 message\nwait 0 message\n\
+            "connect ws://localhost:{port}\nsend 0 hällo\nsend 0 --hex 00ff\nwait 0 message\nwait 0 message\n\
              ping 0\nclose 0 1001 example message\nshow 0\nstop\n"
-        ),
+        )
+        .as_bytes(),
     );
+    let outcome = program.finish();
     outcome.expect_in_order(&[
-        &format!("> Serving echo on ws://127.0.0.1:{port}"),
         "0 << text 6 hällo",
         "0 << binary 2 00 FF",
         "> Error/close reason: close code: 1001 (Going away), close reason: example message",
@@ -26,17 +36,18 @@ fn echoes_text_and_binary_with_nothing_else_installed() {
 
 #[test]
 fn serves_again_on_the_same_port_at_once() {
-    let port = free_port();
-    let once = format!("serve {port}\nconnect ws://127.0.0.1:{port}\nstop\n");
-    let outcome = run(&[], once.repeat(2));
+    let (mut program, port) = serving();
+    let once = format!("connect ws://127.0.0.1:{port}\nstop\n");
+    program.write(format!("{once}serve {port}\n{once}").as_bytes());
+    let outcome = program.finish();
     let stopped = format!("> Stopped serving on ws://127.0.0.1:{port}, 1 connection closed");
     let serving = format!("> Serving echo on ws://127.0.0.1:{port}");
-    outcome.expect_in_order(&[&serving, &stopped, &serving, &stopped]);
+    outcome.expect_in_order(&[&stopped, &serving, &stopped]);
     // The server has closed a connection when it has the client's answer; the client's own end of it
     // comes before or after that.
     let end = |id| format!("{id} closed 1001 (Going away) by peer");
-    outcome.expect_in_order(&[&serving, &end(0)]);
-    outcome.expect_in_order(&[&serving, &stopped, &serving, &end(1)]);
+    outcome.expect_in_order(&[&end(0)]);
+    outcome.expect_in_order(&[&stopped, &serving, &end(1)]);
     assert_eq!(outcome.status, Some(0));
 }
 
@@ -80,9 +91,4 @@ fn serves_once_and_stops_once() {
     assert!(lines[1].starts_with("> Serving echo on ws://127.0.0.1:") && !lines[1].ends_with(":0"));
     assert!(lines[2].starts_with("> Already serving echo on ws://127.0.0.1:"));
     assert_eq!(outcome.status, Some(1));
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("the listener is bound").port()
 }

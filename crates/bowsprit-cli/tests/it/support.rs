@@ -1,7 +1,7 @@
 //! Runs the program, and a server that says exactly what a test wants it to say.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -171,7 +171,7 @@ impl Program {
     }
 
     /// Whether it has not ended; a program that hangs fails the test.
-    fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         let status = self.child.try_wait();
         let is_running = status.expect("the program can be waited for").is_none();
         if is_running && self.started.elapsed() > LIMIT {
@@ -300,6 +300,11 @@ pub(crate) fn run_against(
 /// Opens, and echoes messages and pings until the client closes.
 pub(crate) fn echo(mut peer: Peer) {
     peer.accept();
+    echo_frames(&mut peer);
+}
+
+/// As [`echo`], on a connection that is open.
+pub(crate) fn echo_frames(peer: &mut Peer) {
     while let Some((opcode, payload)) = peer.read() {
         match opcode {
             8 => return peer.frame(0x88, &payload),
@@ -537,6 +542,14 @@ impl Peer {
         if let Some((code, reason)) = self.read_close() {
             self.close(code, &reason);
         }
+    }
+
+    /// Ends its direction without a close frame, and stays until the client is gone: what is unread would
+    /// make a reset of it.
+    pub(crate) fn hang_up(&mut self) {
+        // The client may be gone.
+        let _ = self.stream.shutdown(Shutdown::Write);
+        self.drain_frames();
     }
 
     /// Reads and forgets bytes of any kind until the client is gone.

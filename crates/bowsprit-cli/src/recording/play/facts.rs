@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bowsprit::Closed;
 
 use super::live::Stage;
-use crate::connection::party;
+use crate::connection::{messages, party};
 use crate::events::{Ended, Opened, Party, What, mask};
 use crate::network::Failure;
 use crate::recording::compare::Difference;
@@ -103,11 +103,6 @@ pub(super) fn end(recorded: &Ended, now: Option<&Closed>) -> Option<Difference> 
 pub(super) fn unsent(count: u64, recorded: u64) -> Difference {
     let now = recorded.saturating_sub(count);
     fact("sent", messages(recorded), messages(now))
-}
-
-fn messages(count: u64) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} message{ending}")
 }
 
 const fn fact(what: &'static str, recorded: String, now: String) -> Difference {

@@ -11,8 +11,9 @@ use bowsprit::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::events::masked_uri;
+use crate::events::{Ended, masked_uri};
 use crate::options::{self, Plan};
+use crate::printer::text::escape;
 use crate::printer::text::fault;
 use crate::serve::house::Caller;
 use crate::serve::queue::{Inbox, Outlet, queue, weight};
@@ -251,7 +252,10 @@ async fn join(ws: WebSocket, mut outlet: Outlet, caller: Arc<Caller>) {
         target
     };
     if let Some(closed) = target.close_info() {
-        caller.tell(|| format!("the target closed {closed}"));
+        caller.tell(|| {
+            let ended = Ended::new(&closed, None).sentence();
+            format!("the target closed {}", escape(&ended))
+        });
         pass_on(&closed, &client);
     } else {
         client.terminate();
