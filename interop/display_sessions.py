@@ -260,6 +260,43 @@ def ends_with_its_terminal(lab: Lab) -> None:
         assert lab.faults.wait_for(uri, "close")["code"] == 1001, lab.faults.seen(uri, "close")
 
 
+def wraps_between_words(lab: Lab) -> None:
+    """At the prompt, and where the terminal is too simple for the line editor."""
+    for kind in ["xterm-256color", "dumb"]:
+        with open_terminal(lab, TERM=kind) as terminal:
+            terminal.wait_for(lambda: terminal.prompts() > 0, "a prompt")
+            terminal.resize(24, 70)
+            terminal.settle()
+            terminal.type(*"wait 0 nothing-of-the-kind", ENTER)
+            wanted = ["> Nothing to wait for: nothing-of-the-kind (expected open, message or", "    close)"]
+            terminal.wait_for(lambda: contains(terminal.lines(), wanted), "the answer, in two rows")
+            terminal.type(*"help connect", ENTER)
+            wanted = ["      --close-timeout TIME       For the closing handshake [default:", " " * 33 + "5s]"]
+            terminal.wait_for(lambda: contains(terminal.lines(), wanted), "an option and what it does")
+            terminal.type(*"quit", ENTER)
+            assert terminal.end() == 0, terminal
+
+
+def tells_programs_whole_lines(lab: Lab) -> None:
+    with open_terminal(lab, "--json") as terminal:
+        terminal.enter(f"connect {lab.python.uri('/echo')}")
+        terminal.type(*f"send 0 {'x' * 300}", ENTER)
+        whole = f'"size":300,"text":"{"x" * 300}"}}\r\n'.encode()
+        terminal.wait_for(lambda: terminal.raw.count(whole) == 2, "the message that was sent, and the one that came")
+        terminal.type(*"quit", ENTER)
+        assert terminal.end() == 0, terminal
+
+
+def folds_what_is_listened_to(lab: Lab) -> None:
+    uri = lab.python.uri("/echo")
+    with open_terminal(lab, "send", "--fold=2", uri, "word " * 100) as terminal:
+        terminal.wait_for(lambda: not terminal.read(0.1) and not terminal.open, "its end")
+        rows = [line for line in terminal.lines() if line]
+        assert len(rows) == 3 and rows[1].endswith("…"), rows
+        assert rows[2] == "    … 309 more bytes: --fold off", rows
+        assert terminal.end() == 0, terminal
+
+
 SESSIONS = {
     "JSON is laid out and coloured, a dump has its rows": sees_json_laid_out,
     "no colours where they are not wanted": has_no_colors_where_unwanted,
@@ -267,4 +304,7 @@ SESSIONS = {
     "a hint says how a line goes on": shows_how_a_line_goes_on,
     "pasted lines wait for Enter": runs_pasted_lines_after_enter_only,
     "the program ends with its terminal": ends_with_its_terminal,
+    "long lines are wrapped between words": wraps_between_words,
+    "events of JSON are not wrapped": tells_programs_whole_lines,
+    "send folds when it is told to": folds_what_is_listened_to,
 }

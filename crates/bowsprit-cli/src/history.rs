@@ -42,6 +42,13 @@ pub(crate) struct Kept {
     pub(crate) message: Message,
 }
 
+/// What of a message stands not in its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) number: u64,
+    pub(crate) bytes: usize,
+}
+
 /// How many characters of a text and bytes of a binary message a line of `history` has.
 const TEXT_EXCERPT: usize = 100;
 const BINARY_EXCERPT: usize = 32;
@@ -137,16 +144,21 @@ impl History {
         })
     }
 
-    /// A line for each of the latest `last` messages that are kept, the oldest first.
-    pub(crate) fn lines(&self, last: usize) -> impl Iterator<Item = String> {
+    /// A line for each of the latest `last` messages that are kept, the oldest first, and what stands not in
+    /// it: a message has `limit` characters there at most.
+    pub(crate) fn lines(
+        &self,
+        last: usize,
+        limit: usize,
+    ) -> impl Iterator<Item = (String, Option<LeftOut>)> {
         let skipped = self.kept().count().saturating_sub(last);
         let mut seen = 0;
         self.entries.iter().filter_map(move |entry| match entry {
             Entry::Message(kept) => {
                 seen += 1;
-                (seen > skipped).then(|| kept.line())
+                (seen > skipped).then(|| kept.line(limit))
             }
-            Entry::Again(at) => (seen > skipped || skipped == 0).then(|| again(*at)),
+            Entry::Again(at) => (seen > skipped || skipped == 0).then(|| (again(*at), None)),
         })
     }
 
@@ -164,11 +176,25 @@ impl History {
 }
 
 impl Kept {
-    fn line(&self) -> String {
-        match &self.message {
-            Message::Text(text) => format!("{} {}", self.mark(), text::escape(text)),
-            Message::Binary(data) => format!("{} {}", self.mark(), hex::encode(data)),
-        }
+    fn line(&self, limit: usize) -> (String, Option<LeftOut>) {
+        let (payload, shown) = match &self.message {
+            Message::Text(text) => {
+                let end = text.char_indices().nth(limit);
+                let shown = end.map_or(text.len(), |(end, _)| end);
+                (text::excerpt(text, limit), shown)
+            }
+            // A byte is two digits and a blank.
+            Message::Binary(data) if data.len() > limit / 3 => {
+                (hex::excerpt(data, limit / 3), limit / 3)
+            }
+            Message::Binary(data) => (hex::encode(data), data.len()),
+        };
+        let bytes = self.message.as_bytes().len() - shown;
+        let left_out = (bytes > 0).then_some(LeftOut {
+            number: self.number,
+            bytes,
+        });
+        (format!("{} {payload}", self.mark()), left_out)
     }
 
     /// Number, time, direction, kind, size, and the whole message, all in one line.
@@ -211,6 +237,11 @@ fn clock(time: Timestamp) -> String {
 mod tests {
     use super::*;
 
+    fn lines(history: &History, last: usize) -> Vec<String> {
+        let lines = history.lines(last, usize::MAX);
+        lines.map(|(line, _)| line).collect()
+    }
+
     fn received(history: &mut History, text: &str) {
         history.push(Direction::Received, Message::from(text));
     }
@@ -224,8 +255,11 @@ mod tests {
         history.push(Direction::Sent, Message::from("last"));
         assert_eq!((history.total(), history.received()), (1_006, 1_005));
         assert_eq!(history.dropped(), (6, 6), "messages of one byte");
-        assert_eq!(history.lines(usize::MAX).next().as_deref(), Some("<< 6"));
-        assert_eq!(history.lines(2).collect::<Vec<_>>(), ["<< 1004", ">> last"]);
+        assert_eq!(
+            lines(&history, usize::MAX).first().map(String::as_str),
+            Some("<< 6")
+        );
+        assert_eq!(lines(&history, 2), ["<< 1004", ">> last"]);
         assert_eq!(
             history.kept().next_back().map(|kept| kept.number),
             Some(1_006)
@@ -239,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn cuts_what_is_longer_than_a_line_may_be() {
+        let mut history = History::default();
+        received(&mut history, "äöüß");
+        history.push(Direction::Sent, Message::from(vec![1, 2, 3]));
+        let left_out = |number, bytes| Some(LeftOut { number, bytes });
+        let cut: Vec<_> = history.lines(9, 3).collect();
+        let expected = [("<< äöü…", left_out(1, 2)), (">> 01…", left_out(2, 2))];
+        assert_eq!(cut, expected.map(|(line, cut)| (line.to_owned(), cut)));
+        let whole = ["<< äöüß", ">> 01 02 03 "].map(|line| (line.to_owned(), None));
+        assert_eq!(history.lines(9, 9).collect::<Vec<_>>(), whole);
+    }
+
+    #[test]
     fn keeps_a_message_over_the_limit_alone() {
         let keep = Keep::default();
         let mut history = History::default();
@@ -246,7 +293,7 @@ mod tests {
         history.push(Direction::Received, Message::from(vec![0; keep.bytes + 1]));
         assert_eq!((history.kept().count(), history.dropped()), (1, (1, 5)));
         received(&mut history, "next");
-        assert_eq!(history.lines(9).collect::<Vec<_>>(), ["<< next"]);
+        assert_eq!(lines(&history, 9), ["<< next"]);
     }
 
     #[test]
@@ -257,7 +304,7 @@ mod tests {
         });
         received(&mut history, "gone");
         assert_eq!((history.total(), history.bytes()), (1, 0));
-        assert_eq!(history.lines(9).count(), 0);
+        assert!(lines(&history, 9).is_empty());
     }
 
     #[test]
@@ -267,15 +314,15 @@ mod tests {
         history.begin_again();
         assert_eq!((history.total(), history.received()), (0, 1));
         received(&mut history, "after");
-        let lines: Vec<String> = history.lines(9).collect();
-        assert_eq!(lines.len(), 3);
-        assert!(lines[1].starts_with("-- made again at "), "{lines:?}");
+        let all = lines(&history, 9);
+        assert_eq!(all.len(), 3);
+        assert!(all[1].starts_with("-- made again at "), "{all:?}");
         assert_eq!(
-            history.lines(1).count(),
+            lines(&history, 1).len(),
             1,
             "the mark belongs to what is above"
         );
-        assert_eq!(history.lines(2).count(), 3);
+        assert_eq!(lines(&history, 2).len(), 3);
     }
 
     #[test]

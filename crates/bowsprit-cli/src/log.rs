@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -102,7 +101,7 @@ impl Drop for Entry {
 #[derive(Debug)]
 enum Reader {
     Session(UnboundedSender<Report>),
-    StandardError(Mutex<Stamp>),
+    StandardError(Stamp),
 }
 
 /// Hands on what the library logs.
@@ -122,7 +121,7 @@ pub(crate) fn start(channels: Channels, events: UnboundedSender<Report>) -> bool
 /// Has these channels written to standard error as they come, for forms that have no session. Once, before
 /// there are connections.
 pub(crate) fn start_on_standard_error(display: &DisplayOptions) {
-    let stamp = Mutex::new(Stamp::new(display.timestamps));
+    let stamp = Stamp::new(display.timestamps);
     listen(display.channels(), Reader::StandardError(stamp));
 }
 
@@ -171,8 +170,7 @@ impl Subscriber for Reporter {
             Reader::StandardError(stamp) => {
                 // Written at once: nothing waits.
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
-                let mut stamp = stamp.lock().unwrap_or_else(PoisonError::into_inner);
-                return warn_at(&stamp.next(Timestamp::now()), &text);
+                return warn_at(&stamp.next_now(), &text);
             }
         };
         let entry = Entry {

@@ -1,27 +1,35 @@
 //! The times that lines begin with.
 
+use std::sync::{Mutex, PoisonError};
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::options::Timestamps;
 
-/// What the time of each line is counted from.
-#[derive(Debug)]
-pub(crate) struct Stamp {
-    kind: Option<Timestamps>,
+/// What times are counted from: one for the whole program, whichever of its rooms writes a line, the log
+/// included.
+static ORIGINS: Mutex<Option<Origins>> = Mutex::new(None);
+
+/// When things began.
+#[derive(Clone, Copy, Debug)]
+struct Origins {
     started: Timestamp,
     /// The time of the line before.
     last: Timestamp,
 }
 
+/// Whether lines begin with a time, and what it is counted from.
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    kind: Option<Timestamps>,
+}
+
 impl Stamp {
     pub(crate) fn new(kind: Option<Timestamps>) -> Self {
-        let started = Timestamp::now();
-        Self {
-            kind,
-            started,
-            last: started,
-        }
+        // From here on time is counted, unless it is already.
+        origins(|_| ());
+        Self { kind }
     }
 
     pub(crate) const fn set(&mut self, kind: Option<Timestamps>) {
@@ -33,7 +41,7 @@ impl Stamp {
     }
 
     /// What to put in front of something that happens now, with a blank behind it.
-    pub(crate) fn next_now(&mut self) -> String {
+    pub(crate) fn next_now(&self) -> String {
         match self.kind {
             None => String::new(),
             Some(_) => self.next(Timestamp::now()),
@@ -41,8 +49,8 @@ impl Stamp {
     }
 
     /// What to put in front of a line of this time, with a blank behind it.
-    pub(crate) fn next(&mut self, at: Timestamp) -> String {
-        let last = std::mem::replace(&mut self.last, at);
+    pub(crate) fn next(&self, at: Timestamp) -> String {
+        let before = origins(|origins| std::mem::replace(origins, origins.followed_by(at)));
         let since = |begin: Timestamp| at.duration_since(begin).as_secs_f64().max(0.0);
         match self.kind {
             None => String::new(),
@@ -50,8 +58,27 @@ impl Stamp {
                 let here = at.to_zoned_datetime(TimeZone::system());
                 here.strftime("%H:%M:%S%.3f ").to_string()
             }
-            Some(Timestamps::Relative) => format!("{:9.3} ", since(self.started)),
-            Some(Timestamps::Delta) => format!("+{:8.3} ", since(last)),
+            Some(Timestamps::Relative) => format!("{:9.3} ", since(before.started)),
+            Some(Timestamps::Delta) => format!("+{:8.3} ", since(before.last)),
         }
     }
+}
+
+impl Origins {
+    fn followed_by(self, at: Timestamp) -> Self {
+        // What happened first may be written last.
+        let last = self.last.max(at);
+        Self { last, ..self }
+    }
+}
+
+fn origins<T>(with: impl FnOnce(&mut Origins) -> T) -> T {
+    let mut origins = ORIGINS.lock().unwrap_or_else(PoisonError::into_inner);
+    with(origins.get_or_insert_with(|| {
+        let now = Timestamp::now();
+        Origins {
+            started: now,
+            last: now,
+        }
+    }))
 }

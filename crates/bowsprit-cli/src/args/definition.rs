@@ -12,26 +12,26 @@ use super::examples::EXAMPLES;
 const SCREEN: &str = "\
 The WebSocket client for people and scripts.
 
-  bowsprit                       a prompt for many connections; try its `help`
-  bowsprit URI                   the same, connected; in a pipe, lines are messages
-  bowsprit send URI MESSAGE...   send messages, print the answers, leave
-  bowsprit listen URI            print what comes until the connection ends
-  bowsprit ping URI              measure round trips, as ping(8) does
-  bowsprit check URI             explain a handshake, stage by stage
-  bowsprit run FILE...           carry out scripts: send, expect, assert
-  bowsprit serve [ADDR]          serve echo, chat, files, processes, a proxy
-  bowsprit load URI              measure a server under load
-  bowsprit replay FILE [URI]     play a recorded session again, or its server
-  bowsprit completions SHELL     print completions for a shell
-  bowsprit man [FORM]            print a manual page
+  bowsprit                      a prompt for many connections; try its `help`
+  bowsprit URI                  connected; in a pipe, lines are messages
+  bowsprit send URI MESSAGE...  send messages, print the answers, leave
+  bowsprit listen URI           print what comes until the connection ends
+  bowsprit ping URI             measure round trips, as ping(8) does
+  bowsprit check URI            explain a handshake, stage by stage
+  bowsprit run FILE...          carry out scripts: send, expect, assert
+  bowsprit serve [ADDR]         serve echo, chat, files, processes, a proxy
+  bowsprit load URI             measure a server under load
+  bowsprit replay FILE [URI]    play a recorded session again, or its server
+  bowsprit completions SHELL    print completions for a shell
+  bowsprit man [FORM]           print a manual page
 
   -H, --header 'Name: value'    -u, --auth USER:PW     --bearer TOKEN
   -s, --subprotocol LIST        -k, --insecure         --ca FILE
   -x, --proxy URI               -L (follow redirects)  --reconnect
   --json    -q, --quiet    -v, --verbose    -t, --timestamps    --record FILE
 
-`bowsprit FORM --help` explains a form with examples; `bowsprit --help-all` lists
-every option. A URI may also be HOST:PORT, :PORT, or @PROFILE of the configuration.
+`bowsprit FORM --help` explains a form with examples; `bowsprit --help-all` has
+every option. A URI may also be HOST:PORT, :PORT, or a configured @PROFILE.
 ";
 
 const USAGE: &str = "\
@@ -41,14 +41,20 @@ bowsprit [OPTIONS] [URI]        at a terminal: a prompt, whose `help` lists its 
 
 const STATUSES: &str = "\
 Exit status, by what went wrong first:
-  1 what was asked for did not come true         6 the peer broke the protocol
-  2 wrong options                                7 dropped without a close frame
-  3 could not connect                            8 closed by the peer with another code
-  4 TLS                                          124 a time that was asked for is over
-  5 the opening handshake was refused            129, 130, 143 SIGHUP, SIGINT, SIGTERM";
+  1    what was asked for did not come true
+  2    wrong options
+  3    could not connect
+  4    TLS
+  5    the opening handshake was refused
+  6    the peer broke the protocol
+  7    dropped without a close frame
+  8    closed by the peer with another code
+  124  a time that was asked for is over
+  129, 130, 143  SIGHUP, SIGINT, SIGTERM";
 
 const SECRETS: &str = "\
---header, --auth, --bearer, --cookie and --proxy take @FILE or env:NAME for a value too.";
+--header, --auth, --bearer, --cookie and --proxy take @FILE or env:NAME
+for a value, too.";
 
 /// What the headings of the options begin with that every connection takes.
 const CONNECTION: [&str; 5] = ["TLS", "Request", "Route", "Times", "Limits"];
@@ -65,8 +71,8 @@ const FAMILIAR: [&str; 6] = [
 
 /// Options that forms share with others, and that have no effect there.
 const USELESS: [(&str, &[&str]); 7] = [
-    ("send", &KEPT),
-    ("listen", &KEPT),
+    ("send", &COMPLETE),
+    ("listen", &COMPLETE),
     ("ping", &LOOKS),
     ("check", &LOOKS),
     ("serve", &KEPT),
@@ -76,6 +82,9 @@ const USELESS: [(&str, &[&str]); 7] = [
 
 /// For those without a prompt, at which messages could be seen again.
 const KEPT: [&str; 2] = ["keep_messages", "keep_bytes"];
+
+/// For those that print each message that comes.
+const COMPLETE: [&str; 3] = ["keep_messages", "keep_bytes", "flood"];
 
 /// For those that print no messages.
 const LOOKS: [&str; 8] = [
@@ -201,11 +210,10 @@ mod tests {
 
     #[test]
     fn explains_itself_on_one_screen() {
-        assert!(SCREEN.lines().count() <= 24, "{SCREEN}");
-        assert!(
-            SCREEN.lines().all(|line| line.chars().count() <= 84),
-            "{SCREEN}"
-        );
+        // The next prompt needs a row, too.
+        assert!(SCREEN.lines().count() < 24, "{SCREEN}");
+        let widest = SCREEN.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{widest:?}: {SCREEN}");
         for form in definition().get_subcommands() {
             let name = form.get_name();
             assert!(SCREEN.contains(&format!("  bowsprit {name} ")), "{name}");

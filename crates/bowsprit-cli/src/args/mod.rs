@@ -1,5 +1,6 @@
 //! The command line: what may be typed, and how it is explained.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -39,7 +40,7 @@ pub(crate) struct Args {
     pub(crate) config: Option<PathBuf>,
 
     /// Call the connection to URI so, in place of 0
-    #[arg(long, value_name = "NAME", requires = "words")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<Name>,
 
     #[command(flatten)]
@@ -99,18 +100,23 @@ impl Args {
     pub(crate) fn read() -> Result<Self, String> {
         let typed: Vec<OsString> = std::env::args_os().collect();
         if let Some(help) = definition::whole_help(&typed) {
-            setup::print(help.as_bytes())?;
-            std::process::exit(0);
+            match Self::explain(&help)? {}
         }
         let mut definition = definition();
         let matches = match definition.try_get_matches_from_mut(&typed) {
             Ok(matches) => matches,
-            Err(asked) if !asked.use_stderr() => asked.exit(),
+            Err(asked) if !asked.use_stderr() => match Self::explain(&asked.to_string())? {},
             Err(fault) => return Err(fault::of_words(&fault, &definition, &typed)),
         };
         definition::refuse_useless(&matches)?;
         let matches = setup::layers::add(&mut definition, matches, typed)?;
         Self::from_arg_matches(&matches).map_err(|fault| sentence(&fault))
+    }
+
+    /// Prints the help or the version, and ends the program.
+    fn explain(text: &str) -> Result<Infallible, String> {
+        let status = setup::print(text.as_bytes())?;
+        std::process::exit(status.into());
     }
 
     /// What to connect to at once, if anything.
@@ -125,6 +131,9 @@ impl Args {
             words => words,
         };
         match words {
+            [] if self.name.is_some() => {
+                Err("--name is for the connection to a URI: bowsprit --name NAME URI".to_owned())
+            }
             [] => Ok(None),
             [uri] if uri.contains(':') => {
                 uri::check_scheme(uri)?;

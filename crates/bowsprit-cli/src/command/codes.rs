@@ -3,6 +3,7 @@
 use bowsprit::CloseCode;
 
 use super::ids::is_integer;
+use super::words::closest;
 use crate::printer::text::escape;
 
 /// Reads a code.
@@ -19,10 +20,12 @@ pub(crate) fn parse(text: &str) -> Result<CloseCode, String> {
     }
     let named = words().find(|(word, _)| word == text);
     named.map(|(_, code)| code).ok_or_else(|| {
-        format!(
-            "Not a close code: {} (expected a number from 1000 to 4999, or a word such as going-away)",
-            escape(text)
-        )
+        let names: Vec<String> = words().map(|(word, _)| word).collect();
+        let hint = closest(text, || names.iter().map(String::as_str)).map_or_else(
+            || "expected a number from 1000 to 4999, or a word such as going-away".to_owned(),
+            |meant| format!("did you mean {meant}?"),
+        );
+        format!("Not a close code: {} ({hint})", escape(text))
     })
 }
 
@@ -37,6 +40,18 @@ pub(crate) fn words() -> impl Iterator<Item = (String, CloseCode)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn says_which_word_was_probably_meant() {
+        for (text, hint) in [
+            ("going-awy", "(did you mean going-away?)"),
+            ("Policy-Violation", "(did you mean policy-violation?)"),
+            ("bye", "(expected a number"),
+        ] {
+            let fault = parse(text).expect_err(text);
+            assert!(fault.contains(hint), "{fault}");
+        }
+    }
 
     #[test]
     fn takes_a_number_or_a_word() {

@@ -7,9 +7,10 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::ids::Ids;
 use super::parse::{alone, field, ids, usage};
+use super::words::closest;
 use crate::options::{self, Bound, Color, Options, Timestamps, View};
 use crate::printer::Setting;
-use crate::printer::text::escape;
+use crate::printer::text::{escape, harmless};
 
 /// What one of these lines asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +57,8 @@ impl PartialEq for Filter {
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&escape(&self.text))
+        // Backslashes are those that were typed.
+        f.write_str(&harmless(&self.text))
     }
 }
 
@@ -93,7 +95,7 @@ fn not_a_pattern(pattern: &str, error: &regex::Error) -> String {
     let why = why.trim_start_matches("error: ");
     format!(
         "Not a regular expression: {} ({})",
-        escape(pattern),
+        harmless(pattern),
         escape(why)
     )
 }
@@ -146,11 +148,13 @@ fn set(rest: &str) -> Result<Command, String> {
     }
     let mut known = SETTINGS.into_iter();
     let name = known.find(|known| *known == name).ok_or_else(|| {
-        let names = SETTINGS.join(", ");
-        format!(
-            "Nothing to set: {} (expected {names}, or an option of connect)",
-            escape(name)
-        )
+        let options = options::names();
+        let options = || options.iter().map(|(name, _)| name.trim_start_matches('-'));
+        let hint = match closest(name, || SETTINGS.into_iter().chain(options())) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => format!("expected {}, or an option of connect", SETTINGS.join(", ")),
+        };
+        format!("Nothing to set: {} ({hint})", escape(name))
     })?;
     let Some((value, rest)) = field(rest.unwrap_or_default()) else {
         return Ok(Command::Settings { of: Some(name) });
@@ -246,7 +250,15 @@ mod tests {
         for (rest, answer) in [
             (
                 "colour never",
-                "Nothing to set: colour (expected timestamps, view, color, fold, flood, quiet, or an option of connect)",
+                "Nothing to set: colour (did you mean color?)",
+            ),
+            (
+                "open-timeot 3s",
+                "Nothing to set: open-timeot (did you mean open-timeout?)",
+            ),
+            (
+                "paper white",
+                "Nothing to set: paper (expected timestamps, view, color, fold, flood, quiet, or an option of connect)",
             ),
             (
                 "view loud",

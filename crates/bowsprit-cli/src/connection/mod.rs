@@ -8,12 +8,12 @@ use bowsprit::{Closed, ConnectionInfo, Handle, Initiator, Message, State};
 
 use crate::command::{Name, Shown};
 use crate::events::{Direction, masked_uri};
-use crate::history::History;
+use crate::history::{History, LeftOut};
 use crate::network::{Failure, Flow, Retried};
 use crate::options::Plan;
-use crate::printer::Output;
 use crate::printer::palette::{Palette, Role};
 use crate::printer::text::escape;
+use crate::printer::{self, Output};
 
 mod facts;
 mod inbox;
@@ -204,13 +204,14 @@ impl Connection {
     }
 
     /// The block of `show`: the lines of the original, then, unless they are unwanted, the facts that
-    /// it did not tell.
+    /// it did not tell. Of messages that are longer than `limit` characters it is the beginning.
     pub(crate) fn show(
         &self,
         out: &mut dyn Output,
         what: Shown,
         with_facts: bool,
         palette: Palette,
+        (id, limit): (u32, usize),
     ) {
         out.line(&format!("> URI: {}", escape(&masked_uri(&self.uri))));
         let (status, role) = (self.status(), Role::of_state(&self.state()));
@@ -222,7 +223,13 @@ impl Connection {
             self.history.total()
         ));
         let last = what.last.unwrap_or(usize::MAX);
-        self.history.lines(last).for_each(|line| out.line(&line));
+        for (line, left_out) in self.history.lines(last, limit) {
+            out.line(&line);
+            if let Some(LeftOut { number, bytes }) = left_out {
+                let command = format!("message {id} {number}");
+                out.line(&printer::left_out(bytes, &command, palette));
+            }
+        }
         if with_facts {
             self.facts()
                 .iter()

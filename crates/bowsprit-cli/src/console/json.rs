@@ -11,26 +11,33 @@ use crate::printer::Output;
 pub(super) struct Json(Box<dyn Console>);
 
 impl Json {
-    pub(super) fn over(mut console: Box<dyn Console>) -> Self {
-        console.line(&json(None, What::start()));
-        Self(console)
+    pub(super) fn over(console: Box<dyn Console>) -> Self {
+        let start = json(None, What::start());
+        let mut json = Self(console);
+        json.object(&start);
+        json
+    }
+
+    /// A terminal does not wrap it either: a program may be at the other end of that.
+    fn object(&mut self, json: &str) {
+        self.0.bytes(json.trim_end().as_bytes());
     }
 }
 
 fn json(id: Option<u32>, what: What) -> String {
-    Event::now(id, None, what).to_json().trim_end().to_owned()
+    Event::now(id, None, what).to_json()
 }
 
 impl Output for Json {
     fn line(&mut self, line: &str) {
         // The empty line below `show` separates nothing here.
         if !line.is_empty() {
-            self.0.line(&json(None, What::answer(line, false)));
+            self.object(&json(None, What::answer(line, false)));
         }
     }
 
     fn refusal(&mut self, line: &str) {
-        self.0.line(&json(None, What::answer(line, true)));
+        self.object(&json(None, What::answer(line, true)));
     }
 
     fn is_for_programs(&self) -> bool {
@@ -38,7 +45,7 @@ impl Output for Json {
     }
 
     fn event(&mut self, event: &Event) {
-        self.0.line(event.to_json().trim_end());
+        self.object(&event.to_json());
     }
 
     fn event_of_many(&mut self, event: &Event) {

@@ -32,7 +32,7 @@ impl Plain {
         Ok(Self {
             chunks: Some(input::read_standard_input()?),
             lines: Lines::default(),
-            printer: Printer::new(io::stdout()),
+            printer: Printer::new(io::stdout()).wrapping(),
             is_script: true,
             has_prompt: false,
             is_prompting: false,
@@ -53,15 +53,28 @@ impl Plain {
     }
 }
 
-impl Output for Plain {
-    fn line(&mut self, line: &str) {
+impl Plain {
+    /// Output goes below a prompt, and not behind it.
+    fn leave_prompt(&mut self) {
         if std::mem::take(&mut self.is_prompting) {
             self.printer.raw("\n");
         }
+    }
+}
+
+impl Output for Plain {
+    fn line(&mut self, line: &str) {
+        self.leave_prompt();
         self.printer.line(line);
     }
 
+    fn help(&mut self, line: &str) {
+        self.leave_prompt();
+        self.printer.help(line);
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
+        self.leave_prompt();
         self.printer.bytes(bytes);
     }
 }

@@ -78,10 +78,11 @@ impl Terminal {
 
 impl Output for Terminal {
     fn line(&mut self, line: &str) {
-        match printer::columns() {
-            Some(columns) => self.pending.add(&printer::wrap(line, columns)),
-            None => self.pending.add(line),
-        }
+        self.pending.add(&printer::wrapped(line));
+    }
+
+    fn help(&mut self, line: &str) {
+        self.pending.add(&printer::wrapped_help(line));
     }
 
     fn bytes(&mut self, bytes: &[u8]) {

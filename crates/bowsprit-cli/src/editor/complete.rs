@@ -354,7 +354,7 @@ mod tests {
             ("send 0 ", Some("<message>")),
             ("send 0", None),
             ("send 0 a ", None),
-            ("wait 0 ", Some("open|message|close [<seconds:default=10>]")),
+            ("wait 0 ", Some("open|message|close [<time:default=10s>]")),
             ("close 0 1000 ", Some("[<close reason>]")),
             ("nothing ", None),
             ("list ", None),

@@ -48,6 +48,14 @@ pub(crate) fn header((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value)
 }
 
+/// Whether a header, as it is typed, has a secret in it.
+pub(crate) fn is_secret_header_line(line: &str) -> bool {
+    line.split_once(':').is_some_and(|(name, value)| {
+        let value = value.trim();
+        header((name.trim(), value)).1 != value
+    })
+}
+
 /// Whether something was masked in the text.
 pub(crate) fn is_masked(text: &str) -> bool {
     text.contains(MASK)

@@ -15,7 +15,7 @@ mod time;
 
 pub(crate) use ending::{Ended, Party, cause};
 pub(crate) use http::HttpAnswer;
-pub(crate) use mask::{is_secret_name, uri as masked_uri};
+pub(crate) use mask::{is_secret_header_line, is_secret_name, uri as masked_uri};
 pub(crate) use object::{Object, Trips};
 pub(crate) use opening::{CertificateFacts, Failed, Opened, TlsFacts};
 pub(crate) use payload::{Direction, Opcode, Payload};

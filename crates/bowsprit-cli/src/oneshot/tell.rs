@@ -9,7 +9,7 @@ use super::frame;
 use crate::events::{Direction, Event, Payload, What, seconds};
 use crate::network::Failure;
 use crate::options::{DisplayOptions, Size, View};
-use crate::printer::{Display, Output, events, warn, warn_at};
+use crate::printer::{Display, Output, events, warn, warn_at, wrapped};
 use crate::recording::Recorder;
 use crate::stamp::Stamp;
 
@@ -222,7 +222,7 @@ impl Tell {
     }
 
     /// A line to standard error, unless none are wanted. It has been escaped.
-    pub(super) fn say(&mut self, line: &str) {
+    pub(super) fn say(&self, line: &str) {
         if !self.is_quiet {
             let stamp = self.stamp.next_now();
             warn_at(&stamp, &format!("{}: {line}", self.place));
@@ -256,12 +256,12 @@ fn spelled(framing: &Framing, message: &MessageRef<'_>) -> String {
     String::from_utf8_lossy(&spelled).into_owned()
 }
 
-/// Lines among what waits to be printed.
+/// Lines for a terminal among what waits to be printed.
 struct Lines<'a>(&'a mut Vec<u8>);
 
 impl Output for Lines<'_> {
     fn line(&mut self, line: &str) {
-        self.bytes(line.as_bytes());
+        self.bytes(wrapped(line).as_bytes());
     }
 
     fn bytes(&mut self, bytes: &[u8]) {

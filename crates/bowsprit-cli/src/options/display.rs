@@ -23,7 +23,7 @@ pub(crate) struct DisplayOptions {
     pub(crate) quiet: bool,
 
     /// Print the handshake; -vv every frame
-    #[arg(short, long, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
 
     /// Begin each line with the time

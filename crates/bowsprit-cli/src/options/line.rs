@@ -7,6 +7,7 @@ use clap::{Arg, Command, CommandFactory as _, Parser};
 
 use super::secret::Secret;
 use super::{Options, Several};
+use crate::command::words::closest;
 use crate::printer::text::escape;
 
 /// `connect` at the prompt, behind the word itself.
@@ -91,7 +92,13 @@ fn sentence(error: &clap::Error) -> String {
     let option = escape(option);
     match error.kind() {
         ErrorKind::UnknownArgument => {
-            format!("Not an option of connect: {option} (see help connect)")
+            let names = names();
+            let names = || names.iter().map(|(name, _)| name.as_str());
+            let hint = closest(&option, names).map_or_else(
+                || "see help connect".to_owned(),
+                |meant| format!("did you mean {meant}?"),
+            );
+            format!("Not an option of connect: {option} ({hint})")
         }
         ErrorKind::ValueValidation => {
             let value = context(ContextKind::InvalidValue);
@@ -284,7 +291,11 @@ mod tests {
             ),
             (
                 "--bearrer=hunter2 ws://h",
-                "Not an option of connect: --bearrer (see help connect)",
+                "Not an option of connect: --bearrer (did you mean --bearer?)",
+            ),
+            (
+                "--heeader x ws://h",
+                "Not an option of connect: --heeader (did you mean --header?)",
             ),
             (
                 "--open-timeout 10 ws://h",

@@ -114,6 +114,12 @@ impl Display {
         self.fold.map_or(default, |Bound(rows)| rows)
     }
 
+    /// How many characters of a message are shown where it is not laid out.
+    pub(crate) fn fold_characters(&self) -> usize {
+        let Room { rows, columns } = room(self.fold());
+        rows.map_or(usize::MAX, |rows| rows.saturating_mul(columns))
+    }
+
     fn flood_limit(&self) -> Option<u32> {
         let default = self.is_for_people.then_some(DEFAULT_FLOOD);
         self.flood_limit.map_or(default, |Bound(count)| count)
@@ -169,8 +175,7 @@ impl Display {
             return self.stamped(event.time, &format!("{head} {}", form.excerpt()), out);
         }
         self.stamped(event.time, head, out);
-        let rows = self.fold().map(|rows| rows as usize);
-        let left_out = form.write(self.palette, Room::of_terminal(rows), out);
+        let left_out = form.write(self.palette, room(self.fold()), out);
         if left_out > 0 {
             let id = event.id.unwrap_or_default();
             let command = match self.has_prompt {
@@ -181,7 +186,7 @@ impl Display {
         }
     }
 
-    /// Prints a message that no event line stands in front of.
+    /// Prints a message that no event line stands in front of: all of it, unless a fold was asked for.
     pub(crate) fn payload(&mut self, message: &Message, out: &mut dyn Output) {
         if self.view == View::Raw {
             return self.raw(message, out);
@@ -195,7 +200,11 @@ impl Display {
         match form.short(self.palette) {
             Some(text) => self.stamped(Timestamp::now(), &format!("{head}{text}"), out),
             None => {
-                form.write(self.palette, Room::of_terminal(None), out);
+                let rows = self.fold.and_then(|Bound(rows)| rows);
+                let left_out = form.write(self.palette, room(rows), out);
+                if left_out > 0 {
+                    out.line(&view::left_out(left_out, "--fold off", self.palette));
+                }
             }
         }
     }
@@ -207,7 +216,7 @@ impl Display {
             return self.raw(message, out);
         }
         let form = Form::of(message, view, self.is_for_people);
-        form.write(self.palette, Room::of_terminal(None), out);
+        form.write(self.palette, room(None), out);
     }
 
     /// The payload and nothing else; a terminal gets no byte that it would act on.
@@ -253,6 +262,11 @@ impl Display {
             out.line(&self.palette.paint(Role::Doubtful, &text));
         }
     }
+}
+
+/// So many rows of the terminal.
+fn room(rows: Option<u32>) -> Room {
+    Room::of_terminal(rows.map(|rows| rows as usize))
 }
 
 #[cfg(test)]

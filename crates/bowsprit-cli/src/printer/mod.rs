@@ -15,12 +15,18 @@ pub(crate) mod text;
 mod view;
 
 pub(crate) use display::{Display, Setting};
-pub(crate) use sheet::wrap;
+pub(crate) use sheet::{wrapped, wrapped_help};
+pub(crate) use view::left_out;
 
 /// Where the session's lines go. A line has been escaped where it holds foreign text.
 pub(crate) trait Output {
     /// Adds one line; it appears with the next flush.
     fn line(&mut self, line: &str);
+
+    /// Adds a line of the help: a sentence, or an option and what it does.
+    fn help(&mut self, line: &str) {
+        self.line(line);
+    }
 
     /// Adds the answer to a command that was not carried out.
     fn refusal(&mut self, line: &str) {
@@ -53,6 +59,7 @@ pub(crate) trait Output {
 pub(crate) struct Printer<W> {
     stream: W,
     pending: Vec<u8>,
+    is_wrapping: bool,
     is_closed: bool,
     has_failed: bool,
 }
@@ -63,9 +70,16 @@ impl<W: Write> Printer<W> {
         Self {
             stream,
             pending: Vec::new(),
+            is_wrapping: false,
             is_closed: false,
             has_failed: false,
         }
+    }
+
+    /// The same; lines are wrapped for the terminal of standard output if that is what takes them.
+    pub(crate) fn wrapping(mut self) -> Self {
+        self.is_wrapping = io::IsTerminal::is_terminal(&io::stdout());
+        self
     }
 
     /// Adds bytes as they are: the prompt, and the sequences that move the cursor.
@@ -110,7 +124,17 @@ impl<W: Write> Printer<W> {
 
 impl<W: Write> Output for Printer<W> {
     fn line(&mut self, line: &str) {
-        self.bytes(line.as_bytes());
+        match self.is_wrapping {
+            true => self.bytes(wrapped(line).as_bytes()),
+            false => self.bytes(line.as_bytes()),
+        }
+    }
+
+    fn help(&mut self, line: &str) {
+        match self.is_wrapping {
+            true => self.bytes(wrapped_help(line).as_bytes()),
+            false => self.bytes(line.as_bytes()),
+        }
     }
 
     fn bytes(&mut self, bytes: &[u8]) {

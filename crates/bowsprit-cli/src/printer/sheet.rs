@@ -90,14 +90,45 @@ impl<'a> Sheet<'a> {
 /// A line, painted or not, in rows of so many columns, those below the first indented.
 ///
 /// A terminal would let them begin at its edge: a peer that knows the width could have one look as if
-/// it were a line of this program's own.
-pub(crate) fn wrap(line: &str, columns: usize) -> Cow<'_, str> {
+/// it were a line of this program's own. Lines below an event line fill their rows, which were counted
+/// so; all others end between two words where they can.
+fn wrap(line: &str, columns: usize) -> Cow<'_, str> {
+    rows(line, columns, INDENT.len(), !line.starts_with(INDENT))
+}
+
+/// The same in the rows of this terminal; as it is where there is none.
+pub(crate) fn wrapped(line: &str) -> Cow<'_, str> {
+    columns().map_or(Cow::Borrowed(line), |columns| wrap(line, columns))
+}
+
+/// A line of the help in the rows of this terminal.
+pub(crate) fn wrapped_help(line: &str) -> Cow<'_, str> {
+    columns().map_or(Cow::Borrowed(line), |columns| wrap_help(line, columns))
+}
+
+/// A line of the help in rows: what an option does stays beside the option.
+fn wrap_help(line: &str, columns: usize) -> Cow<'_, str> {
+    let name = line.trim_start_matches(' ');
+    let text = name
+        .split_once("  ")
+        .map(|(_, rest)| rest.trim_start_matches(' '));
+    let beside = text.map(|text| line.len() - text.len());
+    let beside = beside.filter(|beside| beside * 2 <= columns);
+    rows(line, columns, beside.unwrap_or(INDENT.len()), true)
+}
+
+/// The rows below the first have this indentation. Between two words a row ends only where that leaves
+/// less than half of it empty.
+fn rows(line: &str, columns: usize, indent: usize, is_by_words: bool) -> Cow<'_, str> {
     // No character has more columns than bytes.
     if line.len() <= columns {
         return Cow::Borrowed(line);
     }
+    let end_of_row = format!("\n{:indent$}", "");
     let mut rows = String::with_capacity(line.len() + 16);
     let (mut column, mut is_painting) = (0, false);
+    // Behind the last blank of this row: where that is in the text, and its column.
+    let mut gap = None;
     for c in line.chars() {
         is_painting |= c == '\u{1b}';
         let width = if is_painting {
@@ -105,13 +136,21 @@ pub(crate) fn wrap(line: &str, columns: usize) -> Cow<'_, str> {
         } else {
             c.width().unwrap_or(0)
         };
+        let is_gap = is_by_words && c == ' ';
         if column + width > columns {
-            rows.push('\n');
-            rows.push_str(INDENT);
-            column = INDENT.len();
+            let is_near = |&(_, at): &(usize, usize)| at > columns / 2 && !is_gap;
+            let (at, before) = gap.take().filter(is_near).unwrap_or((rows.len(), column));
+            rows.insert_str(at, &end_of_row);
+            column = indent + column - before;
+            if is_gap {
+                continue;
+            }
         }
         rows.push(c);
         column += width;
+        if is_gap {
+            gap = Some((rows.len(), column));
+        }
         is_painting &= c != 'm';
     }
     Cow::Owned(rows)
@@ -129,6 +168,15 @@ mod tests {
             "0123456789\n    abcdef\n    g"
         );
         assert_eq!(wrap("日本日本日", 9), "日本日本\n    日");
+        assert_eq!(wrap("> two words", 10), "> two \n    words");
+        assert_eq!(wrap("> 3456 89", 6), "> 3456\n    89");
+        assert_eq!(wrap("> 3456789", 6), "> 3456\n    78\n    9");
+        // What stands below an event line fills its rows.
+        assert_eq!(wrap("    two words", 8), "    two \n    word\n    s");
+        assert_eq!(
+            wrap("> \u{1b}[31mred\u{1b}[0m and \u{1b}[31mrest", 10),
+            "> \u{1b}[31mred\u{1b}[0m and \n    \u{1b}[31mrest"
+        );
         assert_eq!(
             wrap("\u{1b}[31m01234\u{1b}[0m56789ab", 10),
             "\u{1b}[31m01234\u{1b}[0m56789\n    ab"
@@ -136,6 +184,20 @@ mod tests {
         assert_eq!(
             wrap("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}", 5),
             "e\u{301}".repeat(5)
+        );
+    }
+
+    #[test]
+    fn keeps_what_an_option_does_beside_it() {
+        let line = "  --sni NAME   Ask for this name";
+        assert_eq!(
+            wrap_help(line, 30),
+            "  --sni NAME   Ask for this \n               name"
+        );
+        // There is no room beside it.
+        assert_eq!(
+            wrap_help(line, 20),
+            "  --sni NAME   Ask \n    for this name"
         );
     }
 }

@@ -105,7 +105,12 @@ fn write_text(text: &str, sheet: &mut Sheet<'_>) -> usize {
         let (line, behind) = rest
             .split_once('\n')
             .map_or((rest, None), |(line, behind)| (line, Some(behind)));
-        let (head, tail) = beginning(line, sheet.left());
+        let whole = beginning(line, sheet.left());
+        let (head, tail) = match whole {
+            (_, "") => whole,
+            // The mark needs a column.
+            _ => beginning(line, sheet.left().saturating_sub(1)),
+        };
         let shown = escape(head);
         sheet.push(&shown, shown.width());
         if !tail.is_empty() {
@@ -156,7 +161,7 @@ fn write_rows(
 }
 
 /// The line that tells what was left out, and which command shows it.
-pub(super) fn left_out(bytes: usize, command: &str, palette: Palette) -> String {
+pub(crate) fn left_out(bytes: usize, command: &str, palette: Palette) -> String {
     let plural = if bytes == 1 { "" } else { "s" };
     let text = format!("… {bytes} more byte{plural}: {command}");
     format!("{INDENT}{}", palette.paint(Role::Aside, &text))
@@ -210,8 +215,9 @@ mod tests {
     fn folds_what_is_too_long_and_counts_it() {
         let text = Message::from("x".repeat(10_000_000));
         let (lines, left) = written(&text, View::Auto, Some(3));
-        assert_eq!(lines, [format!("    {}…", "x".repeat(120))]);
-        assert_eq!(left, 10_000_000 - 120);
+        // The mark has the last column of the last row.
+        assert_eq!(lines, [format!("    {}…", "x".repeat(119))]);
+        assert_eq!(left, 10_000_000 - 119);
         let text = Message::from(format!("{}\r{}", "\u{202e}".repeat(30), "日".repeat(100)));
         let (lines, left) = written(&text, View::Auto, Some(10));
         assert_eq!(
@@ -219,10 +225,10 @@ mod tests {
             [format!(
                 "    {}\\r{}…",
                 "\\u{202e}".repeat(30),
-                "日".repeat(79)
+                "日".repeat(78)
             )]
         );
-        assert_eq!(left, 21 * 3);
+        assert_eq!(left, 22 * 3);
         let text = Message::from("a\nbc\nd".to_owned());
         assert_eq!(written(&text, View::Auto, Some(1)).1, 4);
         let binary = Message::from(vec![7; 1_000]);

@@ -163,7 +163,7 @@ impl Events {
         let printer = Self {
             as_json: options.json,
             display: Display::without_prompt(options, io::stdout().is_terminal()),
-            printer: Printer::new(io::stdout()),
+            printer: Printer::new(io::stdout()).wrapping(),
             dropped: Arc::clone(&line.dropped),
             closed: Arc::clone(&line.closed),
             has_failed: Arc::clone(&line.has_failed),

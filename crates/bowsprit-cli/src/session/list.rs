@@ -160,7 +160,7 @@ impl Session {
                 if out.is_for_programs() {
                     out.event(&event);
                 } else {
-                    out.line(event.to_json().trim_end());
+                    out.bytes(event.to_json().trim_end().as_bytes());
                 }
                 continue;
             }
@@ -169,7 +169,9 @@ impl Session {
                 out.line(&format!("> Connection {}", self.titled(id)));
             }
             let palette = self.display.palette();
-            self.existing(id)?.show(out, what, with_facts, palette);
+            let fold = (id, self.display.fold_characters());
+            self.existing(id)?
+                .show(out, what, with_facts, palette, fold);
         }
         self.refuse_all(&missing, out);
         Ok(())

@@ -263,7 +263,7 @@ impl Session {
         let done = match command {
             Command::Help { of } => {
                 let lines = command::words::help(of);
-                return lines.iter().for_each(|line| out.line(line));
+                return lines.iter().for_each(|line| out.help(line));
             }
             Command::Quit => return self.quit(out),
             Command::QuitNow => return self.quit_now(),

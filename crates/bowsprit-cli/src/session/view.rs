@@ -173,9 +173,12 @@ impl Session {
         }
         let number = number.unwrap_or(total);
         let Some((direction, message)) = history.numbered(number) else {
-            return Err(format!(
-                "Connection {id} has no message {number} any more, or not yet (it has {first} to {total})"
-            ));
+            return Err(match number {
+                number if (1..first).contains(&number) => format!(
+                    "Connection {id} keeps message {number} no more: the oldest is {first} (--keep-messages and --keep-bytes keep more)"
+                ),
+                _ => format!("Connection {id} has no message {number}: the last is {total}"),
+            });
         };
         if view != Some(View::Raw) {
             let direction = match direction {

@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 use super::layers::PROFILE;
 use crate::command::words;
+use crate::events::is_secret_header_line;
 use crate::options;
 use crate::printer::text::{escape, fault};
 use crate::printer::warn;
@@ -163,7 +164,11 @@ impl Config {
                 Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
                 value => Vec::from_iter(value.as_str()),
             };
-            texts.iter().any(|text| options::is_secret(key, text))
+            texts.iter().any(|text| match key.as_str() {
+                // Most headers say nothing that is worth a warning at each start.
+                "header" => is_secret_header_line(text),
+                key => options::is_secret(key, text),
+            })
         })
     }
 

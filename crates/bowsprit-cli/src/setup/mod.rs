@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command};
+use clap::{Args, Command, ValueHint};
 use clap_complete::aot::{Shell, generate};
 use clap_mangen::Man;
 
 use crate::args::definition;
+use crate::command::words;
 use crate::printer::text::{escape, fault};
 
 mod config;
@@ -39,8 +40,35 @@ pub(crate) struct ManArgs {
 /// Prints what a shell reads to complete the command line.
 pub(crate) fn completions(args: &CompletionArgs) -> Result<u8, String> {
     let mut script = Vec::new();
-    generate(args.shell, &mut definition(), "bowsprit", &mut script);
+    generate(
+        args.shell,
+        &mut offered(&definition()),
+        "bowsprit",
+        &mut script,
+    );
     print(&script)
+}
+
+/// The command with what it may be completed to: the generators offer options that are hidden, too. The
+/// words of the program itself are a URI, or a form and what belongs to that.
+fn offered(command: &Command) -> Command {
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    // Files and programs would be offered where a URI stands.
+    let hinted = shown.map(|arg| match arg.get_id().as_str() {
+        "uri" => arg.clone().value_hint(ValueHint::Other),
+        _ => arg.clone(),
+    });
+    let about = command.get_about().cloned().unwrap_or_default();
+    let offer = Command::new(command.get_name().to_owned()).about(about);
+    let offer = match command.get_version() {
+        Some(version) => offer.version(version.to_owned()),
+        None => offer,
+    };
+    offer
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .args(hinted)
+        .subcommands(command.get_subcommands().map(offered))
 }
 
 /// Prints a manual page, or writes them all.
@@ -54,10 +82,17 @@ pub(crate) fn manual(args: &ManArgs) -> Result<u8, String> {
         None => page(command),
         Some(name) => {
             let form = command.find_subcommand(name).cloned();
-            page(form.ok_or_else(|| format!("{} is no form of this program", escape(name)))?)
+            page(form.ok_or_else(|| unknown(name, &command))?)
         }
     };
     print(&page)
+}
+
+fn unknown(name: &str, command: &Command) -> String {
+    let forms = || command.get_subcommands().map(Command::get_name);
+    let hint = words::closest(name, forms)
+        .map_or_else(String::new, |meant| format!(" (did you mean {meant}?)"));
+    format!("{} is no form of this program{hint}", escape(name))
 }
 
 fn write_pages(command: &Command, directory: &Path) -> Result<u8, String> {
@@ -80,12 +115,34 @@ fn write_pages(command: &Command, directory: &Path) -> Result<u8, String> {
 }
 
 /// A page with all of the options: what the help leaves out of its first screen belongs here.
-fn page(command: Command) -> Vec<u8> {
+fn page(mut command: Command) -> Vec<u8> {
+    let usage = command.render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").lines();
+    // What a line is good for stands behind two blanks.
+    let usage = usage.filter_map(|line| line.trim_start().split("  ").next());
+    let usage = usage.collect::<Vec<_>>().join("\n");
+    let ending = command.get_after_help().map(ToString::to_string);
+    // The generator would fill its lines as it does those of a sentence.
+    let command = command.after_help(None).override_usage(usage);
     let mut page = Vec::new();
     let man = Man::new(command.mut_args(|arg| arg.hide_short_help(false)));
     // Writing to memory cannot fail.
     let _ = man.render(&mut page);
+    if let Some(ending) = ending {
+        page.extend_from_slice(as_typed("NOTES", &ending).as_bytes());
+    }
     page
+}
+
+/// A section of a manual page whose lines stay as they are.
+fn as_typed(title: &str, text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    // A line that begins so would be an order.
+    let lines = text.lines().map(|line| match line {
+        line if line.starts_with(['.', '\'']) => format!("\\&{line}\n"),
+        line => format!("{line}\n"),
+    });
+    format!(".SH {title}\n.nf\n{}.fi\n", lines.collect::<String>())
 }
 
 /// Writes all of an output; a reader that has seen enough is no fault.

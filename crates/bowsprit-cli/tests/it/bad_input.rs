@@ -1,6 +1,6 @@
 //! Lines that cannot be carried out: one specific answer each, and nothing else changes.
 
-use crate::support::{Outcome, Peer, run, run_against};
+use crate::support::{Outcome, Peer, echo, run, run_against};
 
 /// A connection that stays open and must not hear anything but the close frame at the end.
 fn deaf_server(mut peer: Peer) {
@@ -55,7 +55,7 @@ fn tells_the_usage_of_a_bare_command_instead_of_aborting() {
             "> Usage: send <connection id> <message>",
             "> Usage: close <connection id> [<close code:default=1000>] [<close reason>]",
             "> Usage: ping <connection id> [<payload>]",
-            "> Usage: wait <connection id> open|message|close [<seconds:default=10>]",
+            "> Usage: wait <connection id> open|message|close [<time:default=10s>]",
         ]
     );
     assert_eq!(outcome.status, Some(1));
@@ -116,6 +116,55 @@ fn refuses_a_name_that_no_connection_has() {
 }
 
 #[test]
+fn names_the_option_that_takes_what_a_uri_may_not_have() {
+    let hint = "(URI contains a user name or a password; -u, --auth USER:PW takes them)";
+    let outcome = run(&[], "connect ws://ann:hunter2@127.0.0.1:1\n");
+    assert_eq!(
+        outcome.stdout,
+        format!("> Connect initialization error: invalid uri {hint}\n")
+    );
+    let outcome = run(&["send", "ws://ann:hunter2@127.0.0.1:1", "x"], "");
+    assert!(outcome.stderr.contains(hint), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
+}
+
+#[test]
+fn names_the_scheme_that_a_uri_lacks() {
+    let script = "connect example.org/chat\nconnect localhost:9002\nconnect :9002/x\n\
+                  connect http://example.org/\nconnect foo\n";
+    let begins = "> Connect initialization error: invalid uri";
+    assert_eq!(
+        run(&[], script).lines(),
+        [
+            format!(
+                "{begins} (example.org/chat has no scheme: wss://example.org/chat, or ws://example.org/chat without TLS)"
+            ),
+            format!("{begins} (localhost:9002 has no scheme: ws://localhost:9002)"),
+            format!("{begins} (:9002/x has no scheme: ws://localhost:9002/x)"),
+            format!(
+                "{begins} (http://example.org/ is for HTTP: ws://example.org/ is for WebSockets)"
+            ),
+            begins.to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn takes_a_time_with_its_unit_wherever_there_is_one() {
+    let script = "connect URI\nsend 0 a\nwait 0 message 20s\nsend 0 b\nwait 0 message 60\n\
+                  wait 0 message 1ms\nwait 0 message 5 s\n";
+    let outcome = run_against(echo, script);
+    let mut answers = answers_of(&outcome);
+    answers.retain(|line| line.starts_with("> ") && !line.starts_with("> Closing"));
+    // What was made, the time that was over, and the line that is wrong.
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert_eq!(
+        answers.last(),
+        Some(&"> Usage: wait <connection id> open|message|close [<time:default=10s>]")
+    );
+}
+
+#[test]
 fn does_not_wrap_a_number_that_is_too_large() {
     let answers = refuse(&[
         "show 7",
@@ -150,7 +199,7 @@ fn refuses_a_close_code_that_is_no_number() {
     assert_eq!(
         answers,
         [
-            "> Not a close code: going (expected a number from 1000 to 4999, or a word such as going-away)",
+            "> Not a close code: going (did you mean going-away?)",
             "> Not a close code: 1000bye (expected a number from 1000 to 4999, or a word such as going-away)",
         ]
     );

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::support::{Outcome, Peer, run, serve};
+use crate::support::{Outcome, Peer, Program, run, run_in, serve};
 
 const LONG_JSON: &str = r#"{"channel":"prices","values":[1.10,2,12345678901234567890],"text":"so long that no row has room for it","z":1,"a":null}"#;
 
@@ -155,6 +155,54 @@ fn begins_event_lines_with_the_time_that_is_asked_for() {
 }
 
 #[test]
+fn counts_a_delta_from_the_line_before_whoever_wrote_that() {
+    let server = serve(|mut peer: Peer| {
+        peer.accept();
+        peer.text("a");
+        // Long, compared with the start of the program: counts of their own would have it twice.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        peer.text("b");
+        peer.echo_close();
+    });
+    let server = format!("ws://{server}");
+    let listening = ["listen", "-vv", "--timestamps=delta", "-n", "2", &server];
+    let started = std::time::Instant::now();
+    let piped = Program::start(&listening).pipe("");
+    let lived = started.elapsed().as_secs_f64();
+    let stamps = Regex::new(r"(?m)^\+ *(\d+\.\d{3}) ").expect("a pattern");
+    let lines = piped.stderr + &String::from_utf8_lossy(&piped.stdout);
+    let deltas = stamps.captures_iter(&lines);
+    let deltas: Vec<f64> = deltas
+        .map(|found| found[1].parse().expect("a number"))
+        .collect();
+    assert!(deltas.len() > 10, "{lines}");
+    // Together they are no longer than the program lived, but for what was rounded up.
+    let rounding = 0.0005 * deltas.len() as f64;
+    let sum: f64 = deltas.iter().sum();
+    assert!(sum <= lived + rounding, "{sum} of {lived}: {lines}");
+}
+
+#[test]
+fn refuses_to_say_less_and_more_at_once() {
+    for words in [
+        &["-q", "-v"][..],
+        &["-vv", "--quiet"],
+        &["send", "-q", "-v", "ws://h", "x"],
+    ] {
+        let outcome = run(words, "");
+        assert_eq!(outcome.status, Some(2), "{words:?}");
+        assert!(
+            outcome.stderr.contains("cannot be used with"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    // What is typed replaces what is configured.
+    let outcome = run_in(&[("BOWSPRIT_QUIET", "true")], &["-v"], "help\n");
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+}
+
+#[test]
 fn folds_what_is_long_and_says_how_to_see_it() {
     let text = "one\ntwo\nthree\nfour\nfive and more than sixty characters in all of it";
     let outcome = receive(
@@ -181,6 +229,18 @@ fn folds_what_is_long_and_says_how_to_see_it() {
 }
 
 #[test]
+fn folds_a_long_message_in_the_block_of_show() {
+    let message = [b'x'; 120];
+    let folded = receive(&["--fold=1"], &[(1, &message)], "show 0\nshow 0 --json\n");
+    folded.expect_in_order(&[
+        &format!("<< {}…", "x".repeat(76)),
+        "    … 44 more bytes: message 0 1",
+    ]);
+    let whole = receive(&[], &[(1, &message)], "show 0\n");
+    whole.expect_in_order(&[&format!("<< {}", "x".repeat(120))]);
+}
+
+#[test]
 fn shows_any_message_that_is_kept_in_any_view() {
     let script = "message 0 1 hex\nmessage 0\nsend 0 mine\nmessage 0 3 raw\nmessage 0 4\nmessage 0 0\nmessage 9\n";
     let outcome = receive(&[], &[(1, b"first"), (2, b"\xff\x00")], script);
@@ -194,8 +254,8 @@ fn shows_any_message_that_is_kept_in_any_view() {
                 "> Message 2 of connection 0: received, binary 2",
                 "    000000  FF 00                                            |..|",
                 "mine",
-                "> Connection 0 has no message 4 any more, or not yet (it has 1 to 3)",
-                "> Connection 0 has no message 0 any more, or not yet (it has 1 to 3)",
+                "> Connection 0 has no message 4: the last is 3",
+                "> Connection 0 has no message 0: the last is 3",
                 "> No connection found with id 9",
             ][..]
         )
@@ -264,7 +324,7 @@ fn shows_only_what_passes_the_filter() {
         );
         let lines = outcome.lines();
         let expected = [
-            &format!("> Filtering connection 0: {}", filter.replace('\\', "\\\\")),
+            &format!("> Filtering connection 0: {filter}"),
             shown,
             "> Showing all of connection 0",
         ];

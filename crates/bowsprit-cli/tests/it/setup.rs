@@ -43,7 +43,9 @@ fn repeat_headers(mut peer: Peer) {
 #[test]
 fn explains_itself_on_one_screen_and_all_of_it_when_asked() {
     let outcome = run(&["--help"], "");
-    assert!(outcome.lines().len() <= 24, "{}", outcome.stdout);
+    // A terminal of 80x24, with a row for the prompt that follows.
+    assert!(outcome.lines().len() < 24, "{}", outcome.stdout);
+    assert!(outcome.lines().iter().all(|line| line.len() <= 80));
     assert_eq!(outcome.stdout, run(&["-h"], "").stdout);
     assert!(!outcome.stdout.contains("--max-fragments"));
     let outcome = run(&["--help-all"], "");
@@ -101,6 +103,12 @@ fn prints_completions_for_four_shells_and_manual_pages() {
         let outcome = run(&["completions", shell], "");
         assert!(outcome.stdout.contains(part), "{shell}");
         assert!(outcome.stdout.contains("subprotocol"), "{shell}");
+        // Every form that connects has the one; the other has an effect at the prompt and in scripts alone.
+        let count = |option: &str| outcome.stdout.matches(option).count();
+        let (kept, most) = (count("keep-messages"), count("max-message"));
+        assert!(kept > 0 && kept * 2 < most, "{shell}: {kept} of {most}");
+        // The first word may be a form, which zsh would take for this.
+        assert!(!outcome.stdout.contains("words:"), "{shell}");
     }
     let outcome = run(&["man"], "");
     assert!(
@@ -114,10 +122,25 @@ fn prints_completions_for_four_shells_and_manual_pages() {
         "{}",
         outcome.stdout
     );
+    assert!(
+        outcome.stdout.contains("bowsprit load\\fR [OPTIONS] URI\n"),
+        "{}",
+        outcome.stdout
+    );
+    // Examples are copied: no line of them is filled up or wrapped.
+    let outcome = run(&["man", "ping"], "");
+    let example = "\n  bowsprit ping \\-c 5 wss://chat.example\n  bowsprit ping ";
+    let (_, notes) = outcome.stdout.split_once(".nf\n").expect("lines as typed");
+    assert!(notes.contains(example), "{notes}");
     let outcome = run(&["man", "sail"], "");
     assert_eq!(
         outcome.stderr,
         "bowsprit: sail is no form of this program\n"
+    );
+    let outcome = run(&["man", "sned"], "");
+    assert_eq!(
+        outcome.stderr,
+        "bowsprit: sned is no form of this program (did you mean send?)\n"
     );
 }
 
@@ -251,6 +274,15 @@ fn warns_of_a_secret_that_others_can_read() {
     let private = fs::Permissions::from_mode(0o600);
     fs::set_permissions(&file.path, private).expect("the mode can be set");
     assert_eq!(run(&[&file.option()], "").stderr, "");
+    let file = Configured::new(
+        "public",
+        "header = ['X-Team: harbour']\nbearer = 'env:TOKEN'\n",
+    );
+    let told = run_in(&[("TOKEN", "hunter2")], &[&file.option()], "").stderr;
+    assert_eq!(told, "");
+    let file = Configured::new("key", "header = ['Authorization: Bearer hunter2']\n");
+    let told = run(&[&file.option()], "").stderr;
+    assert!(told.contains("others can read it"), "{told}");
 }
 
 #[test]
@@ -259,6 +291,22 @@ fn ends_quietly_when_nobody_reads_the_help() {
     program.hang_up();
     let outcome = program.finish();
     assert_eq!((outcome.stderr.as_str(), outcome.status), ("", Some(0)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn fails_where_the_help_cannot_be_written() {
+    for option in ["--help", "--help-all", "--version"] {
+        let full = fs::File::options().write(true).open("/dev/full");
+        let asked = std::process::Command::new(env!("CARGO_BIN_EXE_bowsprit"))
+            .arg(option)
+            .stdout(full.expect("a device that is full"))
+            .output()
+            .expect("the program should start");
+        assert_eq!(asked.status.code(), Some(2), "{option}");
+        let said = String::from_utf8_lossy(&asked.stderr);
+        assert!(said.contains("cannot write the output"), "{option}: {said}");
+    }
 }
 
 #[test]
@@ -342,11 +390,28 @@ fn lists_in_a_form_what_has_an_effect_there_and_its_arguments() {
     assert!(!help("send", "--help-all").contains("--keep-messages"));
     assert!(help("send", "--help-all").contains("--open-timeout <TIME>"));
     assert!(help("send", "--help-all").contains("[alias: --connect-timeout]"));
-    assert!(
-        help("send", "--help").contains("[possible values: auto, text, json, hex, base64, raw]")
-    );
+    let words = help("send", "--help");
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("[possible values: auto, text, json, hex, base64, raw]"));
     assert!(help("load", "--help").contains("  <URI>  "));
     assert!(!help("load", "--help").contains("--config"));
+}
+
+#[test]
+fn wraps_the_help_of_every_form_where_the_terminal_ends() {
+    let forms = [
+        "send", "listen", "ping", "check", "run", "serve", "load", "replay",
+    ];
+    for form in forms {
+        for option in ["--help", "--help-all"] {
+            let help = run_in(&[("COLUMNS", "80")], &[form, option], "").stdout;
+            // Examples are there to be copied.
+            let explained = help.split("Examples:").next().unwrap_or_default();
+            let widest = explained.lines().max_by_key(|line| line.chars().count());
+            let widest = widest.unwrap_or_default();
+            assert!(widest.chars().count() <= 80, "{form}: {widest}");
+        }
+    }
 }
 
 #[test]

@@ -13,9 +13,6 @@ use crate::printer::text;
 /// How long `wait` waits unless told otherwise.
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 
-/// The longest wait that can be asked for, in seconds: a day.
-const MAX_WAIT: f64 = 86_400.0;
-
 /// The command in a line, or `None` where the line is blank.
 ///
 /// # Errors
@@ -170,24 +167,11 @@ fn wait(rest: &str) -> Result<Command, String> {
             limit: DEFAULT_WAIT,
         });
     };
-    let seconds = limit
-        .parse()
-        .ok()
-        .filter(|seconds| (0.0..=MAX_WAIT).contains(seconds));
-    let seconds = seconds.ok_or_else(|| {
-        format!(
-            "Not a number of seconds: {} (expected 0 to {MAX_WAIT})",
-            text::escape(limit)
-        )
-    })?;
+    let limit = script::time(limit)?;
     alone(
         "wait",
         rest.unwrap_or_default(),
-        Command::Wait {
-            ids,
-            goal,
-            limit: Duration::from_secs_f64(seconds),
-        },
+        Command::Wait { ids, goal, limit },
     )
 }
 

@@ -205,7 +205,7 @@ fn refuses_codes_ports_and_words_that_do_not_exist() {
         ("serve 1 2", "Usage: serve [<port:default=9002>]"),
         (
             "wait 0",
-            "Usage: wait <connection id> open|message|close [<seconds:default=10>]",
+            "Usage: wait <connection id> open|message|close [<time:default=10s>]",
         ),
         (
             "wait 0 pong",
@@ -213,11 +213,11 @@ fn refuses_codes_ports_and_words_that_do_not_exist() {
         ),
         (
             "wait 0 open -1",
-            "Not a number of seconds: -1 (expected 0 to 86400)",
+            "Not a time: -1 (expected such as 500ms, 5s or 5, a day at most)",
         ),
         (
             "wait 0 open nan",
-            "Not a number of seconds: nan (expected 0 to 86400)",
+            "Not a time: nan (expected such as 500ms, 5s or 5, a day at most)",
         ),
         ("help xyzzy", "Unrecognized Command"),
         ("help close now", "Usage: help"),

@@ -87,9 +87,10 @@ pub(super) const WORDS: [Word; 11] = [
     },
     Word {
         name: "wait",
-        usages: &["wait <connection id> open|message|close [<seconds:default=10>]"],
+        usages: &["wait <connection id> open|message|close [<time:default=10s>]"],
         details: &[
             "Takes no further line until it has happened, on each of the connections.",
+            "The time is such as 500ms, 5s or 2m; a number alone is seconds.",
             IDS,
         ],
     },

@@ -28,8 +28,7 @@ const TOPICS: [(&str, &[Word]); 5] = [
 ];
 
 /// What may stand for an id.
-const IDS: &str =
-    "An id may be a name, . for the one used last, a list such as 0,chat,5-9, or all.";
+const IDS: &str = "An id may be a name, . for the one used last, a list as 0,chat,5-9, or all.";
 
 fn words() -> impl Iterator<Item = &'static Word> {
     TOPICS.iter().flat_map(|(_, words)| *words)
