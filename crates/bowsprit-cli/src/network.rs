@@ -10,6 +10,7 @@ use bowsprit::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::events::{Came, Gauge};
 pub(crate) use crate::failure::Failure;
 use crate::log::Entry;
 use crate::options::{Plan, Times};
@@ -40,7 +41,7 @@ pub(crate) enum Change {
     /// It will never open.
     Failed(Failure),
     /// A message came.
-    Received(Message),
+    Received(Message, Came),
     /// A ping came, which the library answers.
     Pinged(Vec<u8>),
     /// A pong came, and how long after the ping that it answers.
@@ -111,6 +112,7 @@ pub(crate) struct Reporter {
     ended: Option<Closed>,
     /// How many round trips of this connection were measured before.
     round_trips: u64,
+    gauge: Gauge,
 }
 
 impl Reporter {
@@ -129,6 +131,7 @@ impl Reporter {
             reconnects: plan.reconnects(),
             ended: None,
             round_trips: 0,
+            gauge: Gauge::default(),
         }
     }
 
@@ -155,6 +158,7 @@ impl Reporter {
 impl Handler for Reporter {
     fn on_open(&mut self, cx: &mut Context<'_>) {
         self.round_trips = 0;
+        self.gauge = Gauge::default();
         self.tell(Change::Opened {
             info: Arc::clone(cx.info()),
             at: Instant::now(),
@@ -166,8 +170,9 @@ impl Handler for Reporter {
     }
 
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
-        let message = message.into_message();
-        self.tell_within_flow(cx, message.as_bytes().len(), Change::Received(message));
+        let (message, came) = (message.into_message(), self.gauge.read(cx));
+        let change = Change::Received(message.clone(), came);
+        self.tell_within_flow(cx, message.as_bytes().len(), change);
     }
 
     fn on_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Pong {

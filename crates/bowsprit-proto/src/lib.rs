@@ -55,7 +55,7 @@ mod uri;
 pub use close::{Cause, CloseCode, CloseFrame, Closed, Initiator};
 pub use config::{Config, KeepAlive, Limits, Rate, Timeouts};
 pub use connection::{Connection, Event, RoundTrips, State, Timestamp};
-pub use deflate::{Deflate, DeflateParams};
+pub use deflate::{Compressed, Compression, Deflate, DeflateParams};
 pub use error::{CloseError, ProtocolError, SendError, Stage};
 pub use host::Host;
 pub use message::{Kind, Message, MessageRef, Text};

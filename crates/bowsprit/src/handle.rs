@@ -11,8 +11,8 @@ use std::{
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, CloseFrame, Closed, Config, Message, Prepared, RoundTrips, SendError,
-    frame::MAX_CONTROL_PAYLOAD,
+    CloseCode, CloseError, CloseFrame, Closed, Compression, Config, Message, Prepared, RoundTrips,
+    SendError, frame::MAX_CONTROL_PAYLOAD,
 };
 use bytes::Bytes;
 
@@ -221,6 +221,14 @@ impl Handle {
         self.link.round_trips()
     }
 
+    /// What compression has made of the messages so far; `None` where none was agreed on (RFC 7692). Of a
+    /// connection that was made again it is the latest one's.
+    ///
+    /// A message that was just queued counts once the connection's task has taken it.
+    pub fn compression(&self) -> Option<Compression> {
+        self.link.compression()
+    }
+
     /// Starts the closing handshake behind what is queued; `on_close` tells when it is over.
     ///
     /// A reason over 123 bytes is cut between two characters.
@@ -285,7 +293,9 @@ impl Handle {
 
     /// Stops reading from the peer, whose sends then meet TCP's flow control.
     ///
-    /// Meanwhile pings are not answered, and neither keepalive nor `timeouts.idle` counts the silence. A
+    /// Meanwhile pings are not answered, and neither keepalive nor `timeouts.idle` counts the silence. That
+    /// the peer has gone is found when reading goes on, or when something is sent: its end stands behind
+    /// what it sent before, of which nothing may be lost. A
     /// close from this side ends the pause, since its answer has to be read, and what comes in front of it.
     pub fn pause_reading(&self) {
         self.link.set_paused(true);

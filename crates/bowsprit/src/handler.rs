@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use bowsprit_proto::{
-    CloseCode, CloseError, Closed, Message, MessageRef, Prepared, RoundTrips, SendError,
+    CloseCode, CloseError, Closed, Compression, Message, MessageRef, Prepared, RoundTrips,
+    SendError,
 };
 
 use crate::{ConnectError, ConnectionId, ConnectionInfo, Handle, Retry, driver::Core};
@@ -183,6 +184,32 @@ impl Context<'_> {
     /// How long the peer took to answer pings, up to the latest pong.
     pub fn round_trips(&self) -> RoundTrips {
         self.core.connection.round_trips()
+    }
+
+    /// What compression has made of the messages so far, the one that is handled among them; `None` where
+    /// none was agreed on (RFC 7692). Handles know as much from then on; otherwise they learn it when all
+    /// messages of a read are handled.
+    ///
+    /// ```
+    /// use bowsprit::{Compressed, Context, Handler, MessageRef};
+    ///
+    /// /// Tells of each message whether it came compressed, and as how many bytes.
+    /// #[derive(Default)]
+    /// struct Watcher(Compressed);
+    ///
+    /// impl Handler for Watcher {
+    ///     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
+    ///         let received = cx.compression().unwrap_or_default().received;
+    ///         let own = received.since(&self.0);
+    ///         self.0 = received;
+    ///         let (size, is_compressed) = (message.as_bytes().len(), own.messages > 0);
+    ///         println!("{size} bytes, on the wire {}", if is_compressed { own.wire_bytes } else { size as u64 });
+    ///     }
+    /// }
+    /// ```
+    pub fn compression(&self) -> Option<Compression> {
+        self.core.tell_compression();
+        self.core.connection.compression()
     }
 
     /// Starts the closing handshake behind what is queued.

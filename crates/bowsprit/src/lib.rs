@@ -72,9 +72,9 @@ mod websocket;
 pub use bowsprit_proto as proto;
 pub use bowsprit_proto::handshake::{Accept, Response};
 pub use bowsprit_proto::{
-    Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Deflate, DeflateParams, Initiator,
-    InvalidUri, KeepAlive, Kind, Limits, Message, MessageRef, Prepared, ProtocolError, Rate, Role,
-    RoundTrips, SendError, Stage, Text, Timeouts,
+    Cause, CloseCode, CloseError, CloseFrame, Closed, Compressed, Compression, Config, Deflate,
+    DeflateParams, Initiator, InvalidUri, KeepAlive, Kind, Limits, Message, MessageRef, Prepared,
+    ProtocolError, Rate, Role, RoundTrips, SendError, Stage, Text, Timeouts,
 };
 pub use client::{Client, ClientBuilder, Defaults, connect};
 pub use dial::{DialError, Dns};

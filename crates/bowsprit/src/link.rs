@@ -9,7 +9,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bowsprit_proto::{CloseFrame, Closed, Message, Prepared, RoundTrips, frame::FrameHeader};
+use bowsprit_proto::{
+    CloseFrame, Closed, Compression, Message, Prepared, RoundTrips, frame::FrameHeader,
+};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -64,6 +66,7 @@ struct Inbox {
     /// A handle has asked for the end: no other connection follows.
     close_asked: bool,
     round_trips: Option<Box<RoundTrips>>,
+    compression: Option<Box<Compression>>,
 }
 
 impl Link {
@@ -107,6 +110,14 @@ impl Link {
         }
     }
 
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        self.inbox().compression.as_deref().copied()
+    }
+
+    pub(crate) fn set_compression(&self, compression: Compression) {
+        **self.inbox().compression.get_or_insert_default() = compression;
+    }
+
     pub(crate) fn info(&self) -> Option<Arc<ConnectionInfo>> {
         self.inbox().info.clone()
     }
@@ -116,7 +127,8 @@ impl Link {
     }
 
     /// A connection has opened, the first or a later one: what is queued is for it.
-    pub(crate) fn open(&self) {
+    pub(crate) fn open(&self, compression: Option<Compression>) {
+        self.inbox().compression = compression.map(Box::new);
         self.set_state(State::Open);
         self.dirty.store(true, Ordering::Release);
     }

@@ -47,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opened<S> {
         log::connect(id, &info);
         if let Some(link) = &link {
             link.set_info(info.clone());
-            link.open();
+            link.open(self.connection.compression());
         }
         let core = Core::new(self.connection, id, link, member);
         let mut driver = Driver::new(self.io, core);

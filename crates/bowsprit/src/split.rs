@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use bowsprit_proto::{CloseCode, Closed, Message, RoundTrips};
+use bowsprit_proto::{CloseCode, Closed, Compression, Message, RoundTrips};
 use futures_core::Stream as MessageStream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -206,6 +206,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         self.shared.lock().round_trips()
     }
 
+    /// As [`WebSocket::compression`].
+    pub fn compression(&self) -> Option<Compression> {
+        self.shared.lock().compression()
+    }
+
     /// A handle to the connection.
     pub fn handle(&self) -> Handle {
         self.shared.lock().handle()
@@ -262,6 +267,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// As [`WebSocket::round_trips`].
     pub fn round_trips(&self) -> RoundTrips {
         self.shared.lock().round_trips()
+    }
+
+    /// As [`WebSocket::compression`].
+    pub fn compression(&self) -> Option<Compression> {
+        self.shared.lock().compression()
     }
 
     /// How the connection ended, once it has.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bowsprit_proto::{
-    CloseCode, CloseError, Closed, Config, Message, MessageRef, RoundTrips, SendError,
+    CloseCode, CloseError, Closed, Compression, Config, Message, MessageRef, RoundTrips, SendError,
     State as Phase,
 };
 use futures_core::Stream as MessageStream;
@@ -195,6 +195,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// How long the peer took to answer pings: this side's own and those of keepalive.
     pub fn round_trips(&self) -> RoundTrips {
         self.driver.core.connection.round_trips()
+    }
+
+    /// What compression has made of the messages so far; `None` where none was agreed on (RFC 7692).
+    pub fn compression(&self) -> Option<Compression> {
+        self.driver.core.connection.compression()
     }
 
     /// Closes the connection: sends the close frame behind what is queued, discards what still

@@ -162,6 +162,10 @@ fn set(rest: &str) -> Result<Command, String> {
     let command = match name {
         "quiet" => Command::Quiet(is_on(value)?),
         "timestamps" if value == "off" => Command::Set(Setting::Timestamps(None)),
+        // As `-t` alone.
+        "timestamps" if value == "on" => {
+            Command::Set(Setting::Timestamps(Some(Timestamps::Absolute)))
+        }
         "timestamps" => Command::Set(Setting::Timestamps(Some(one_of(name, value)?))),
         "view" => Command::Set(Setting::View(one_of(name, value)?)),
         "color" => Command::Set(Setting::Color(one_of(name, value)?)),
@@ -196,7 +200,11 @@ fn bound(name: &str, value: &str) -> Result<Bound, String> {
 fn one_of<T: ValueEnum + 'static>(name: &str, value: &str) -> Result<T, String> {
     T::from_str(value, false).map_err(|_| {
         let names = values::<T>().collect::<Vec<_>>();
-        let off = if name == "timestamps" { ", off" } else { "" };
+        let off = if name == "timestamps" {
+            ", on, off"
+        } else {
+            ""
+        };
         let names = names.join(", ");
         format!(
             "Not a value of {name}: {} (expected one of {names}{off})",
@@ -217,7 +225,10 @@ fn values<T: ValueEnum + 'static>() -> impl Iterator<Item = String> {
 pub(crate) fn values_of(setting: &str) -> Vec<String> {
     let fixed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     match setting {
-        "timestamps" => values::<Timestamps>().chain(["off".to_owned()]).collect(),
+        "timestamps" => {
+            let words = ["on", "off"].map(str::to_owned);
+            values::<Timestamps>().chain(words).collect()
+        }
         "view" => values::<View>().collect(),
         "color" => values::<Color>().collect(),
         "fold" | "flood" => fixed(&["off"]),
@@ -240,6 +251,10 @@ mod tests {
             (
                 "timestamps delta ",
                 Command::Set(Setting::Timestamps(Some(Timestamps::Delta))),
+            ),
+            (
+                "timestamps on",
+                Command::Set(Setting::Timestamps(Some(Timestamps::Absolute))),
             ),
             ("fold off", Command::Set(Setting::Fold(Bound(None)))),
             ("flood 20", Command::Set(Setting::Flood(Bound(Some(20))))),
@@ -265,8 +280,8 @@ mod tests {
                 "Not a value of view: loud (expected one of auto, text, json, hex, base64, raw)",
             ),
             (
-                "timestamps on",
-                "Not a value of timestamps: on (expected one of absolute, relative, delta, off)",
+                "timestamps loud",
+                "Not a value of timestamps: loud (expected one of absolute, relative, delta, on, off)",
             ),
             (
                 "fold 0",

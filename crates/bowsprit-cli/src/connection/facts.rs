@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use bowsprit::proto::Uri;
-use bowsprit::{Closed, Initiator, TlsInfo};
+use bowsprit::{Closed, Compressed, Compression, Initiator, TlsInfo};
 
 use super::{Connection, Stage, Way, milliseconds, party};
 use crate::events::{cause, mask};
@@ -36,6 +36,7 @@ impl Connection {
         if let Some(params) = self.info.as_ref().and_then(|info| info.deflate()) {
             facts.push(("Compression", params.to_string()));
         }
+        facts.extend(self.handle.compression().and_then(compressed));
         match &self.stage {
             Stage::Failed(Failure {
                 answer: Some(answer),
@@ -185,6 +186,19 @@ fn closing_facts(closed: &Closed, facts: &mut Vec<(&'static str, String)>) {
     if let Some(cause) = cause(closed) {
         facts.push(("Cause", escape(&cause).into_owned()));
     }
+}
+
+/// What compression has made of the messages, if it had any to do.
+pub(crate) fn compressed(told: Compression) -> Option<(&'static str, String)> {
+    let way = |name: &str, way: &Compressed| {
+        let percent = way.ratio()? * 100.0;
+        let (size, wire) = (Size(way.payload_bytes), Size(way.wire_bytes));
+        let count = messages(way.messages);
+        Some(format!("{name} {count}, {size} as {wire} ({percent:.0}%)"))
+    };
+    let ways = [way("received", &told.received), way("sent", &told.sent)];
+    let ways: Vec<String> = ways.into_iter().flatten().collect();
+    (!ways.is_empty()).then(|| ("Compressed", ways.join("; ")))
 }
 
 /// A number of bytes as it is typed: `120B`, `1.5MiB`.

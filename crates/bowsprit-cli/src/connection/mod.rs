@@ -20,9 +20,9 @@ mod inbox;
 mod object;
 mod traffic;
 
-pub(crate) use facts::{Size, Span, messages};
+pub(crate) use facts::{Size, Span, compressed, messages};
 pub(crate) use inbox::{Inbox, Taken};
-pub(crate) use traffic::{Spread, Traffic, Way};
+pub(crate) use traffic::{ENOUGH_FOR_P99, Spread, Traffic, Way};
 
 /// One connection: it stays in the list when it has ended.
 #[derive(Debug)]

@@ -2,10 +2,15 @@
 
 use std::time::Instant;
 
+use bowsprit::Closed;
+
 use super::{Connection, Stage};
 use crate::command::Name;
-use crate::events::{Ended, Event, Object, TlsFacts, Trips, What, mask, seconds};
+use crate::events::{
+    CompressedBothWays, Ended, Event, Object, TlsFacts, Trips, What, mask, seconds,
+};
 use crate::history::Kept;
+use crate::status::Status;
 
 impl Connection {
     /// What is known of it, as an event.
@@ -14,6 +19,8 @@ impl Connection {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let now = Instant::now();
         let (received, sent) = (&self.traffic.received, &self.traffic.sent);
+        let is_open = matches!(self.stage, Stage::Open);
+        let rate = |way| is_open.then(|| (self.traffic.rate(way, now) * 1e3).round() / 1e3);
         What::Connection(Box::new(Object {
             uri: mask::uri(&self.uri).into_owned(),
             status: self.state(),
@@ -22,6 +29,8 @@ impl Connection {
             received: received.messages,
             received_bytes: received.bytes,
             dropped: self.history.dropped().0,
+            sent_rate: rate(sent),
+            received_rate: rate(received),
             open_seconds: self.traffic.age(now).map(seconds),
             idle_seconds: self
                 .traffic
@@ -37,6 +46,7 @@ impl Connection {
             server: text(info.and_then(|info| info.response_header("server"))),
             subprotocol: info.and_then(|info| info.subprotocol().map(mask::subprotocols)),
             compression: info.and_then(|info| info.deflate().map(|params| params.to_string())),
+            compressed_messages: self.handle.compression().map(CompressedBothWays::from),
             tls: info.and_then(|info| info.tls().map(TlsFacts::new)),
             round_trips: self.trips(),
             error: match &self.stage {
@@ -48,6 +58,11 @@ impl Connection {
                 _ => None,
             },
         }))
+    }
+
+    /// This end of it as an event.
+    pub(crate) fn ending(&self, closed: &Closed, status: Option<Status>) -> What {
+        What::ended(closed, status).with_compression(self.handle.compression())
     }
 
     /// A message that is kept as the event that it was.

@@ -122,6 +122,9 @@ impl Way {
     }
 }
 
+/// The 99th percentile of fewer is the longest.
+pub(crate) const ENOUGH_FOR_P99: u64 = 100;
+
 /// The least, the mean, and the 50th and 99th percentile of round trips, and the greatest.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Spread {
@@ -129,7 +132,8 @@ pub(crate) struct Spread {
     pub(crate) min: Duration,
     pub(crate) mean: Duration,
     pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
+    /// Where there are enough for it.
+    pub(crate) p99: Option<Duration>,
     pub(crate) max: Duration,
 }
 
@@ -148,7 +152,7 @@ impl Spread {
             min: at(0)?,
             mean: Duration::from_micros(sum / micros.len() as u64),
             p50: at(50)?,
-            p99: at(99)?,
+            p99: at(99).filter(|_| micros.len() as u64 >= ENOUGH_FOR_P99),
             max: at(100)?,
         })
     }
@@ -192,8 +196,11 @@ mod tests {
         assert_eq!(traffic.round_trips().len(), MAX_ROUND_TRIPS);
         assert!(traffic.round_trips().iter().all(|micros| *micros >= 10));
         let spread = Spread::of((1..=100).collect()).expect("round trips");
-        let micros = [spread.min, spread.mean, spread.p50, spread.p99, spread.max];
+        let p99 = spread.p99.expect("enough of them");
+        let micros = [spread.min, spread.mean, spread.p50, p99, spread.max];
         assert_eq!(micros.map(|time| time.as_micros()), [1, 50, 50, 99, 100]);
+        let few = Spread::of((1..=99).collect()).expect("round trips");
+        assert_eq!(few.p99, None);
         assert_eq!(Spread::of(Vec::new()), None);
     }
 }

@@ -1,9 +1,9 @@
 //! How connections end.
 
-use bowsprit::{Cause, CloseCode, Closed, Initiator};
+use bowsprit::{Cause, CloseCode, Closed, Compression, Initiator};
 use serde::{Deserialize, Serialize};
 
-use super::What;
+use super::{CompressedBothWays, What};
 use crate::status::Status;
 
 /// How a connection ended.
@@ -26,6 +26,9 @@ pub(crate) struct Ended {
     /// The exit status that it stands for, where something was wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exit_status: Option<u8>,
+    /// What went compressed, where that was agreed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compressed_messages: Option<CompressedBothWays>,
 }
 
 /// A close code and a reason.
@@ -48,6 +51,15 @@ impl What {
     pub(crate) fn ended(closed: &Closed, status: Option<Status>) -> Self {
         Self::Close(Box::new(Ended::new(closed, status)))
     }
+
+    /// The same of one on which so much was compressed.
+    #[must_use]
+    pub(crate) fn with_compression(mut self, told: Option<Compression>) -> Self {
+        if let Self::Close(ended) = &mut self {
+            ended.compressed_messages = told.map(CompressedBothWays::from);
+        }
+        self
+    }
 }
 
 impl Ended {
@@ -66,6 +78,7 @@ impl Ended {
             clean: closed.is_clean(),
             cause: cause(closed),
             exit_status: status.map(|status| status as u8),
+            compressed_messages: None,
         }
     }
 

@@ -84,10 +84,12 @@ fn plain_numbers(value: &mut Value) {
 mod tests {
     use std::time::Duration;
 
-    use bowsprit::{Closed, Message};
+    use bowsprit::{Closed, Compression, Message};
 
     use super::*;
-    use crate::events::{Direction, Failed, HttpAnswer, PongFault, RoundTrips, Statistics, What};
+    use crate::events::{
+        Came, Direction, Failed, HttpAnswer, PongFault, RoundTrips, Statistics, What,
+    };
 
     #[test]
     fn writes_nothing_that_a_terminal_would_act_on() {
@@ -127,9 +129,10 @@ mod tests {
             What::Fail(Box::new(failed)),
             What::message(Direction::Sent, Message::from("\u{1b}\u{202e}\"")),
             What::message(Direction::Received, Message::from(vec![0, 255])),
+            What::received(Message::from("a"), Came::Compressed { wire_bytes: 3 }),
             What::ping(Direction::Received, b"hi", None),
             pong,
-            What::ended(&Closed::default(), None),
+            What::ended(&Closed::default(), None).with_compression(Some(Compression::default())),
             What::answer("> no", true),
             What::Retry {
                 number: 2,

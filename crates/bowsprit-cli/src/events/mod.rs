@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod compression;
 mod ending;
 mod http;
 pub(crate) mod json;
@@ -13,6 +14,7 @@ mod payload;
 mod pings;
 mod time;
 
+pub(crate) use compression::{Came, CompressedBothWays, Gauge};
 pub(crate) use ending::{Ended, Party, cause};
 pub(crate) use http::HttpAnswer;
 pub(crate) use mask::{is_secret_header_line, is_secret_name, uri as masked_uri};
@@ -65,6 +67,12 @@ pub(crate) enum What {
         size: usize,
         #[serde(flatten)]
         payload: Payload,
+        /// Of one that came where compression was agreed on: whether it was compressed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        compressed: Option<bool>,
+        /// What it was on the wire, if so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wire_size: Option<u64>,
     },
     /// A ping was sent or came.
     Ping {

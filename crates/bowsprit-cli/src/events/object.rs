@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ended, TlsFacts};
+use super::{CompressedBothWays, Ended, TlsFacts};
 
 /// What is known of a connection now. Its messages were told when they went or came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,11 @@ pub(crate) struct Object {
     pub(crate) received_bytes: u64,
     /// Of these messages, how many are no longer kept.
     pub(crate) dropped: u64,
+    /// Messages a second of late, while it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sent_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) received_rate: Option<f64>,
     /// Since it opened; until it ended, if it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) open_seconds: Option<f64>,
@@ -32,6 +37,9 @@ pub(crate) struct Object {
     pub(crate) subprotocol: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) compression: Option<String>,
+    /// What went compressed, where that was agreed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compressed_messages: Option<CompressedBothWays>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<TlsFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bowsprit::Message;
 use serde::{Deserialize, Serialize};
 
-use super::What;
+use super::{Came, What};
 
 /// Which way something went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +101,27 @@ impl What {
                 Message::Binary(_) => Opcode::Binary,
             },
             size: message.as_bytes().len(),
+            compressed: None,
+            wire_size: None,
             payload: Payload::of(message),
         }
+    }
+
+    /// A message that came so.
+    pub(crate) fn received(message: Message, came: Came) -> Self {
+        let mut what = Self::message(Direction::Received, message);
+        if let Self::Message {
+            compressed,
+            wire_size,
+            ..
+        } = &mut what
+        {
+            (*compressed, *wire_size) = match came {
+                Came::Plainly => (None, None),
+                Came::Uncompressed => (Some(false), None),
+                Came::Compressed { wire_bytes } => (Some(true), Some(wire_bytes)),
+            };
+        }
+        what
     }
 }

@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bowsprit::{
-    Closed, ConnectError, Context, Handle, Handler, Message, MessageRef, Pong, Retry, RetryCause,
+    Closed, Compression, ConnectError, Context, Handle, Handler, Message, MessageRef, Pong, Retry,
+    RetryCause,
 };
 use tokio::sync::Notify;
 
 use super::ends::{Ends, Verdict};
 use super::tell::Tell;
-use crate::events::{Direction, What};
+use crate::events::{Came, Direction, Gauge, What};
 use crate::network::{Failure, Retried};
 use crate::options::Times;
 use crate::status::Status;
@@ -103,19 +104,20 @@ impl Talk {
         self.status.get_or_insert(Status::Refused);
     }
 
-    fn end(&mut self, closed: &Closed) {
+    fn end(&mut self, closed: &Closed, compression: Option<Compression>) {
         self.phase = Phase::Over;
         let status = Status::of_end(closed, &self.times);
-        self.tell.happened(What::ended(closed, status));
+        let what = What::ended(closed, status).with_compression(compression);
+        self.tell.happened(what);
         if let Some(status) = status {
             self.status.get_or_insert(status);
         }
     }
 
-    fn receive(&mut self, message: &MessageRef<'_>) {
+    fn receive(&mut self, message: &MessageRef<'_>, came: Came) {
         if self.ends.received(message.as_bytes()) == Verdict::Print
             && !self.is_refused
-            && let Err(fault) = self.tell.received(message)
+            && let Err(fault) = self.tell.received(message, came)
         {
             self.is_refused = true;
             self.fault(&fault);
@@ -167,18 +169,20 @@ pub(super) struct Ear {
     shared: Arc<Shared>,
     /// An end is told together with what follows it: a further try, or nothing.
     reconnects: bool,
-    ended: Option<Closed>,
+    ended: Option<(Closed, Option<Compression>)>,
     /// How many round trips of this connection were measured before.
     round_trips: u64,
+    gauge: Gauge,
 }
 
 impl Ear {
-    pub(super) const fn new(shared: Arc<Shared>, reconnects: bool) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, reconnects: bool) -> Self {
         Self {
             shared,
             reconnects,
             ended: None,
             round_trips: 0,
+            gauge: Gauge::default(),
         }
     }
 }
@@ -186,6 +190,7 @@ impl Ear {
 impl Handler for Ear {
     fn on_open(&mut self, cx: &mut Context<'_>) {
         self.round_trips = 0;
+        self.gauge = Gauge::default();
         self.shared.change(|talk| {
             talk.phase = Phase::Open;
             talk.has_opened = true;
@@ -218,8 +223,9 @@ impl Handler for Ear {
     }
 
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
+        let came = self.gauge.read(cx);
         let must_pause = self.shared.change(|talk| {
-            talk.receive(&message);
+            talk.receive(&message, came);
             let must_pause = !talk.is_paused && talk.tell.out().len() > HIGH;
             talk.is_paused |= must_pause;
             must_pause
@@ -257,10 +263,10 @@ impl Handler for Ear {
             talk.ends.pause();
             if self.reconnects {
                 talk.phase = Phase::Connecting;
-                self.ended = Some(closed.clone());
+                self.ended = Some((closed.clone(), cx.compression()));
             } else {
                 talk.has_unwritten = has_unwritten;
-                talk.end(closed);
+                talk.end(closed, cx.compression());
             }
         });
     }
@@ -272,8 +278,9 @@ impl Handler for Ear {
         };
         let ended = self.ended.take();
         self.shared.change(|talk| {
-            if let Some(closed) = &ended {
-                talk.tell.happened(What::ended(closed, None));
+            if let Some((closed, compression)) = &ended {
+                let what = What::ended(closed, None).with_compression(*compression);
+                talk.tell.happened(what);
                 if talk.has_sent && !closed.is_clean() {
                     talk.tell.say(LOST);
                 }
@@ -281,7 +288,7 @@ impl Handler for Ear {
             let at = Instant::now();
             talk.dialled = at + retry.delay;
             talk.tell.happened(What::retried(&Retried {
-                ended,
+                ended: ended.map(|(closed, _)| closed),
                 failure,
                 number: retry.number,
                 delay: retry.delay,
@@ -293,8 +300,8 @@ impl Handler for Ear {
 
 impl Drop for Ear {
     fn drop(&mut self) {
-        if let Some(closed) = self.ended.take() {
-            self.shared.change(|talk| talk.end(&closed));
+        if let Some((closed, compression)) = self.ended.take() {
+            self.shared.change(|talk| talk.end(&closed, compression));
         }
     }
 }

@@ -6,7 +6,7 @@ use bowsprit::{Kind, Message, MessageRef};
 
 use super::format::{Bounds, Code, Framing};
 use super::frame;
-use crate::events::{Direction, Event, Payload, What, seconds};
+use crate::events::{Came, Direction, Event, Payload, What, seconds};
 use crate::network::Failure;
 use crate::options::{DisplayOptions, Size, View};
 use crate::printer::{Display, Output, events, warn, warn_at, wrapped};
@@ -172,7 +172,7 @@ impl Tell {
     /// # Errors
     ///
     /// When it cannot be printed as was asked; the text says what would.
-    pub(super) fn received(&mut self, message: &MessageRef<'_>) -> Result<(), String> {
+    pub(super) fn received(&mut self, message: &MessageRef<'_>, came: Came) -> Result<(), String> {
         if self.is_deaf {
             return Ok(());
         }
@@ -182,7 +182,7 @@ impl Tell {
         }
         if self.wants_messages() {
             let message = message.clone().into_message();
-            self.happened(What::message(Direction::Received, message));
+            self.happened(What::received(message, came));
         }
         match &mut self.look {
             Look::Json => {}

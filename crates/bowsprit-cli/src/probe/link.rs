@@ -52,7 +52,7 @@ impl Link {
     /// What was told is taken: the peer may send on.
     fn heard(&self, change: &Change) {
         let size = match change {
-            Change::Received(message) => message.as_bytes().len(),
+            Change::Received(message, _) => message.as_bytes().len(),
             Change::Pinged(payload) | Change::Pong { payload, .. } => payload.len(),
             _ => return,
         };

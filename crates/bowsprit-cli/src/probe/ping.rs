@@ -11,7 +11,7 @@ use super::link::Link;
 use super::outlet::Outlet;
 use super::tally::{Tally, Verdict};
 use super::{PingArgs, shown};
-use crate::connection::{milliseconds, seconds};
+use crate::connection::{ENOUGH_FOR_P99, milliseconds, seconds};
 use crate::events::{Direction, PongFault, Statistics, What};
 use crate::network::{Change, Failure};
 use crate::printer::{self, events};
@@ -141,7 +141,7 @@ impl<'a> Pinging<'a> {
                 None
             }
             Change::Ended(closed, status) => Some(End::Ended(closed, status)),
-            Change::Received(_) | Change::Pinged(_) | Change::Queued(..) => None,
+            Change::Received(..) | Change::Pinged(_) | Change::Queued(..) => None,
         }
     }
 
@@ -343,7 +343,12 @@ fn summary(uri: &str, all: &Statistics) -> String {
         lines.push(format!(
             "rtt min/avg/max/mdev = {min}/{mean}/{max}/{deviation} ms"
         ));
-        lines.push(format!("rtt median/p99 = {median}/{p99} ms"));
+        // Of fewer it would be the longest, which is there already.
+        lines.push(if all.received < ENOUGH_FOR_P99 {
+            format!("rtt median = {median} ms")
+        } else {
+            format!("rtt median/p99 = {median}/{p99} ms")
+        });
     }
     lines.join("\n")
 }

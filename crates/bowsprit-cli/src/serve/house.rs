@@ -15,7 +15,7 @@ use super::modes::Mode;
 use super::tell::Teller;
 use super::visit::Visit;
 use super::words::After;
-use crate::events::{Direction, What};
+use crate::events::{Came, Direction, Gauge, What};
 use crate::options::{Farewell, Times};
 use crate::status::Status;
 
@@ -124,6 +124,7 @@ impl House {
             mode,
             started: visit.started,
             messages: 0,
+            gauge: Gauge::default(),
         }
     }
 }
@@ -160,13 +161,17 @@ impl Count {
 
 impl Caller {
     /// A message came.
-    fn heard(&self, message: &MessageRef<'_>) {
-        self.note(Direction::Received, &self.received, message);
+    fn heard(&self, message: &MessageRef<'_>, came: Came) {
+        self.note(&self.received, message, |message| {
+            What::received(message, came)
+        });
     }
 
     /// A message was queued for it.
     pub(super) fn said<'m>(&self, message: impl Into<MessageRef<'m>>) {
-        self.note(Direction::Sent, &self.sent, &message.into());
+        self.note(&self.sent, &message.into(), |message| {
+            What::message(Direction::Sent, message)
+        });
     }
 
     /// A message that all get was queued for it: it is counted, and not told for each.
@@ -180,12 +185,12 @@ impl Caller {
         self.house.teller.tell(Some(self.id), what);
     }
 
-    fn note(&self, direction: Direction, count: &Count, message: &MessageRef<'_>) {
+    fn note(&self, count: &Count, message: &MessageRef<'_>, what: impl FnOnce(Message) -> What) {
         if self.house.is_watched {
             count.add(message.as_bytes().len());
         }
         if self.house.teller.tells_messages() {
-            let what = || What::message(direction, Message::from(message.clone()));
+            let what = || what(Message::from(message.clone()));
             self.house.teller.tell(Some(self.id), what);
         }
     }
@@ -207,6 +212,7 @@ pub(super) struct Guest {
     mode: Box<dyn Handler>,
     started: Instant,
     messages: u64,
+    gauge: Gauge,
 }
 
 impl Guest {
@@ -239,7 +245,12 @@ impl Handler for Guest {
     }
 
     fn on_message(&mut self, cx: &mut Context<'_>, message: MessageRef<'_>) {
-        self.caller.heard(&message);
+        // Nobody is told of it otherwise, and handles learn it soon enough.
+        let came = match self.caller.house.teller.tells_messages() {
+            true => self.gauge.read(cx),
+            false => Came::Plainly,
+        };
+        self.caller.heard(&message, came);
         self.mode.on_message(cx, message);
         self.messages += 1;
         self.close_by_count(cx);
@@ -257,9 +268,9 @@ impl Handler for Guest {
             .dismissed
             .fetch_add(usize::from(is_ours), Ordering::Relaxed);
         let status = Status::of_end(closed, &house.times);
-        house
-            .teller
-            .tell(Some(self.caller.id), || What::ended(closed, status));
+        house.teller.tell(Some(self.caller.id), || {
+            What::ended(closed, status).with_compression(cx.compression())
+        });
         house
             .last
             .send_replace(Some(status.map_or(0, |status| status as u8)));

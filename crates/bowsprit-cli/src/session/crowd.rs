@@ -9,7 +9,7 @@ use bowsprit::{ConnectError, ConnectRequest};
 use super::Session;
 use super::send::connections;
 use crate::connection::{Span, Stage};
-use crate::events::What;
+use crate::events::{Event, What};
 use crate::network::Failure;
 use crate::printer::Output;
 use crate::printer::events;
@@ -17,9 +17,15 @@ use crate::printer::events;
 /// How many handshakes of a crowd are under way at once.
 const AT_ONCE: usize = 64;
 
-/// How often is told how far the opening is, and at most how often how many have ended.
+/// How often is told how far the opening is.
 const PROGRESS: Duration = Duration::from_secs(2);
+
+/// How long is waited for others after one has ended, and at most how often ends are told.
+const SOON: Duration = Duration::from_millis(100);
 const ENDS: Duration = Duration::from_secs(1);
+
+/// What happens to so many at once is told of each.
+const FEW: usize = 10;
 
 /// How many kinds of failures or ends are told apart.
 const MAX_KINDS: usize = 8;
@@ -31,9 +37,44 @@ pub(super) struct Crowds {
     opening: Vec<Crowd>,
     /// The number of the last one.
     count: u32,
-    /// How members ended that nobody was told of yet, and since when they wait for that.
-    ended: Tally,
+    /// What happened to members that were open, and nobody was told of yet.
+    news: News,
+    /// When that was told last.
+    told: Option<Instant>,
+}
+
+/// What happened to members of crowds after the opening.
+#[derive(Debug, Default)]
+struct News {
+    /// Since when it waits to be told.
     since: Option<Instant>,
+    /// Each thing that happened, as long as they are few.
+    few: Vec<Event>,
+    /// How many things those are, and those behind them.
+    count: usize,
+    /// How they ended.
+    ended: Tally,
+    /// How many are open again.
+    opened: usize,
+}
+
+impl News {
+    fn add(&mut self, event: &Event) {
+        self.since.get_or_insert_with(Instant::now);
+        self.count += 1;
+        if self.count <= FEW {
+            self.few.push(event.clone());
+        }
+        match &event.what {
+            What::Open(_) => self.opened += 1,
+            What::Close(_) | What::Fail(_) => {
+                let text = events::text(&event.what);
+                self.ended.add(text.unwrap_or_default());
+            }
+            // What it leads to is told.
+            _ => {}
+        }
+    }
 }
 
 /// Connections that are being opened together.
@@ -124,49 +165,62 @@ impl Session {
     }
 
     /// What is the same for many is told of all of them at once: here it is counted.
-    pub(super) fn count_in_crowd(&mut self, id: u32, what: &What, out: &mut dyn Output) {
+    pub(super) fn count_in_crowd(&mut self, id: u32, event: &Event, out: &mut dyn Output) {
         let Some(connection) = self.connections.get_mut(id as usize) else {
             return;
         };
-        let text = || events::text(what).unwrap_or_default();
-        match (connection.crowd.take(), what) {
-            (Some(number), _) => {
-                let find = |crowd: &Crowd| crowd.number == number;
-                let Some(index) = self.crowds.opening.iter().position(find) else {
-                    return;
-                };
-                let mut crowd = self.crowds.opening.swap_remove(index);
-                match what {
-                    What::Open(_) => crowd.opened += 1,
-                    What::Retry { .. } => crowd.failed.add("to be tried again".to_owned()),
-                    _ => crowd.failed.add(text()),
-                }
-                self.start_members(&mut crowd);
-                if crowd.settled() == crowd.size {
-                    tell_opened(&mut crowd, out);
-                } else {
-                    self.crowds.opening.push(crowd);
-                }
-            }
-            (None, What::Close(_) | What::Fail(_)) => {
-                self.crowds.ended.add(text());
-                self.crowds.since.get_or_insert_with(Instant::now);
-            }
-            (None, _) => {}
+        let Some(number) = connection.crowd.take() else {
+            return self.crowds.news.add(event);
+        };
+        let find = |crowd: &Crowd| crowd.number == number;
+        let Some(index) = self.crowds.opening.iter().position(find) else {
+            return;
+        };
+        let mut crowd = self.crowds.opening.swap_remove(index);
+        match &event.what {
+            What::Open(_) => crowd.opened += 1,
+            What::Retry { .. } => crowd.failed.add("to be tried again".to_owned()),
+            what => crowd.failed.add(events::text(what).unwrap_or_default()),
+        }
+        self.start_members(&mut crowd);
+        if crowd.settled() == crowd.size {
+            tell_opened(&mut crowd, out);
+        } else {
+            self.crowds.opening.push(crowd);
         }
     }
 
-    /// Tells how members of crowds have ended since this was told last.
-    pub(super) fn tell_ends(&mut self, out: &mut dyn Output) {
-        if self.crowds.since.take().is_none() || self.manner.is_quiet {
+    /// Tells what has happened to members of crowds since this was told last.
+    pub(super) fn tell_news(&mut self, out: &mut dyn Output) {
+        let mut news = mem::take(&mut self.crowds.news);
+        if news.since.is_none() || self.manner.is_quiet {
             return;
         }
-        let sum = self.crowds.ended.sum;
-        let kinds = self.crowds.ended.take();
-        let kinds = kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
-        let kinds: Vec<String> = kinds.collect();
-        let ended = connections(sum);
-        out.line(&format!("> {ended} ended: {}", kinds.join(", ")));
+        self.crowds.told = Some(Instant::now());
+        if news.count <= FEW {
+            // Programs were told of each when it happened.
+            let events = news.few.iter().filter(|_| !out.is_for_programs());
+            let events: Vec<&Event> = events.collect();
+            return events.iter().for_each(|event| self.print(event, out));
+        }
+        if news.ended.sum > 0 {
+            let ended = connections(news.ended.sum);
+            let kinds = news.ended.take();
+            let kinds = kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
+            let kinds: Vec<String> = kinds.collect();
+            out.line(&format!("> {ended} ended: {}", kinds.join(", ")));
+        }
+        if news.opened > 0 {
+            let opened = connections(news.opened);
+            out.line(&format!("> {opened} open again"));
+        }
+    }
+
+    /// When there is something to tell of what happened to members of crowds.
+    fn news_due(&self) -> Option<Instant> {
+        let soon = self.crowds.news.since? + SOON;
+        let next = self.crowds.told.map(|told| told + ENDS);
+        Some(next.map_or(soon, |next| next.max(soon)))
     }
 
     /// When to tell something of crowds, if nothing else happens.
@@ -176,14 +230,13 @@ impl Session {
             .opening
             .iter()
             .map(|crowd| crowd.told + PROGRESS);
-        told.chain(self.crowds.since.map(|since| since + ENDS))
-            .min()
+        told.chain(self.news_due()).min()
     }
 
     /// Tells what is due.
     pub(super) fn tell_crowds(&mut self, now: Instant, out: &mut dyn Output) {
-        if self.crowds.since.is_some_and(|since| since + ENDS <= now) {
-            self.tell_ends(out);
+        if self.news_due().is_some_and(|due| due <= now) {
+            self.tell_news(out);
         }
         for crowd in &mut self.crowds.opening {
             if crowd.told + PROGRESS <= now {

@@ -33,13 +33,13 @@ impl Session {
                 self.ongoing -= 1;
                 (what, fault)
             }
-            Change::Received(message) => {
+            Change::Received(message, came) => {
                 connection.heard(message.as_bytes().len());
                 connection
                     .inbox
                     .push(message.clone(), self.manner.is_script);
                 self.remember(id, Direction::Received, message.clone());
-                (What::message(Direction::Received, message), None)
+                (What::received(message, came), None)
             }
             Change::Pong {
                 payload,
@@ -75,12 +75,13 @@ impl Session {
             Change::Retried(retried) => {
                 connection.retry(&retried);
                 if let Some(closed) = &retried.ended {
-                    self.tell(id, What::ended(closed, None), out);
+                    let what = connection.ending(closed, None);
+                    self.tell(id, what, out);
                 }
                 (What::retried(&retried), None)
             }
             Change::Ended(closed, status) => {
-                let what = What::ended(&closed, status);
+                let what = connection.ending(&closed, status);
                 connection.stage = Stage::Closed(closed);
                 connection.traffic.end(Instant::now());
                 self.ongoing -= 1;
@@ -119,10 +120,10 @@ impl Session {
             What::Open(_) | What::Fail(_) | What::Close(_) | What::Retry { .. }
         );
         let is_told_of_many = connection.is_one_of_many && is_common;
-        if is_told_of_many {
-            self.count_in_crowd(id, &what, out);
-        }
         let event = Event::now(Some(id), name, what);
+        if is_told_of_many {
+            self.count_in_crowd(id, &event, out);
+        }
         self.records.write(&event, out);
         if self.manner.is_quiet {
             return;

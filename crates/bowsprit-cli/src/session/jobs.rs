@@ -135,7 +135,8 @@ impl Session {
         let Some(number) = number else {
             let count = self.jobs.running.len();
             self.jobs.running.clear();
-            out.line(&format!("> Stopped {count} jobs"));
+            let ending = if count == 1 { "" } else { "s" };
+            out.line(&format!("> Stopped {count} job{ending}"));
             return Ok(());
         };
         let job = self.jobs.running.remove(&number);

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use bowsprit::Compression;
+
+use super::send::connections;
 use super::{MANY, Refused, Session};
 use crate::command::{Ids, Listed, STATES, Shown};
-use crate::connection::{Connection, Size, Span, Spread, messages};
+use crate::connection::{Connection, Size, Span, Spread, compressed, messages};
 use crate::events::{Direction, Event, masked_uri};
 use crate::printer::Output;
 use crate::printer::palette::Role;
@@ -74,8 +77,8 @@ impl Session {
         });
         let known: Vec<String> = known.collect();
         out.line(&format!(
-            "> {} connections: {} (list all, list <state> or list <ids> prints them)",
-            self.connections.len(),
+            "> {}: {} (list all, list <state> or list <ids> prints them)",
+            connections(self.connections.len()),
             known.join(", ")
         ));
     }
@@ -203,6 +206,9 @@ impl Session {
             if let Some(params) = deflate {
                 out.line(&format!(">   Compression: {params}"));
             }
+            if let Some((name, fact)) = connection.handle.compression().and_then(compressed) {
+                out.line(&format!(">   {name}: {fact}"));
+            }
             if let Some((name, fact)) = connection.dropped_fact() {
                 out.line(&format!(">   {name}: {fact}"));
             }
@@ -237,6 +243,9 @@ impl Session {
                 .collect(),
             out,
         );
+        if let Some((name, fact)) = compressed(self.compression()) {
+            out.line(&format!(">   {name}: {fact}"));
+        }
         let waiting = self.connections.iter().filter(|c| !c.has_ended());
         let waiting: usize = waiting.map(|c| c.handle.buffered_bytes()).sum();
         out.line(&format!(">   Waiting to be sent: {}", Size(waiting as u64)));
@@ -244,6 +253,20 @@ impl Session {
             ">   Messages kept: {}",
             Size(self.kept.bytes() as u64)
         ));
+    }
+
+    /// What compression has made of the messages of all connections.
+    fn compression(&self) -> Compression {
+        let mut all = Compression::default();
+        for told in self
+            .connections
+            .iter()
+            .filter_map(|c| c.handle.compression())
+        {
+            all.received += told.received;
+            all.sent += told.sent;
+        }
+        all
     }
 
     /// The id, and the name behind it.
@@ -293,9 +316,10 @@ fn spread(micros: Vec<u32>, out: &mut dyn Output) {
         max,
     }) = Spread::of(micros)
     {
-        let [min, mean, p50, p99, max] = [min, mean, p50, p99, max].map(Span);
+        let [min, mean, p50, max] = [min, mean, p50, max].map(Span);
+        let p99 = p99.map_or_else(String::new, |p99| format!(", p99 {}", Span(p99)));
         out.line(&format!(
-            ">   Round trips: {count}, min {min}, mean {mean}, p50 {p50}, p99 {p99}, max {max}"
+            ">   Round trips: {count}, min {min}, mean {mean}, p50 {p50}{p99}, max {max}"
         ));
     }
 }

@@ -110,13 +110,13 @@ impl Session {
             return;
         };
         if self.ongoing == 0 {
-            self.tell_ends(out);
+            self.tell_news(out);
             match &mut self.server {
                 Some(server) if Instant::now() < deadline => server.stop(),
                 _ => self.quit_now(),
             }
         } else if deadline <= Instant::now() {
-            self.tell_ends(out);
+            self.tell_news(out);
             let is_brief = self.ongoing > MANY;
             if is_brief {
                 let count = self.ongoing;

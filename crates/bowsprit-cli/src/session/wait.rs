@@ -101,7 +101,7 @@ impl Session {
         };
         if is_over {
             self.wait = None;
-            self.tell_ends(out);
+            self.tell_news(out);
         }
         self.refuse_all(&answers, out);
     }

@@ -9,16 +9,16 @@ use crate::support::{echo, run, run_against, serve, serve_on};
 fn opens_many_and_tells_it_in_one_line() {
     let outcome = run_against(
         echo,
-        "open 150 URI\nsend all hi\nwait all message\nlist\nlist 7\nclose 0-9\nclose all\nreconnect 3,5\nlist open\n",
+        "open 150 URI\nsend all hi\nwait all message\nlist\nlist 7\nclose 0-10\nclose all\nreconnect 3,5\nlist open\n",
     );
     outcome.expect_in_order(&[
         "> Created connections with ids 0-149",
         "> Sent to 150 connections",
         "> 150 connections: 150 open (list all, list <state> or list <ids> prints them)",
-        "> Closing connection 9",
-        "> 10 connections ended: 10 closed 1000 (Normal close) by this side",
-        "> Closing 140 connections",
-        "> 140 connections ended: 140 closed 1000 (Normal close) by this side",
+        "> Closing connection 10",
+        "> 11 connections ended: 11 closed 1000 (Normal close) by this side",
+        "> Closing 139 connections",
+        "> 139 connections ended: 139 closed 1000 (Normal close) by this side",
         "> Connecting again with 2 ids",
     ]);
     assert!(
@@ -64,6 +64,75 @@ fn tells_how_many_failed_and_why() {
         "no line for each: {outcome:?}"
     );
     assert_eq!(outcome.status, Some(3));
+}
+
+#[test]
+fn tells_of_each_where_a_few_of_a_crowd_end() {
+    let script = "open 12 URI\nclose 2 4001 bye\nclose 3,5\nreconnect 3,5\nlist 0\n";
+    let outcome = run_against(echo, script);
+    outcome.expect_in_order(&[
+        "> Created connections with ids 0-11",
+        "2 closed 4001 (Unknown) \"bye\" by this side",
+        "3 closed 1000 (Normal close) by this side",
+        "> Connecting again with 2 ids",
+    ]);
+    outcome.expect_in_order(&["5 closed 1000 (Normal close) by this side"]);
+    let ended: Vec<_> = outcome
+        .lines()
+        .into_iter()
+        .filter(|line| line.contains(" ended: "))
+        .collect();
+    assert_eq!(
+        ended,
+        ["> 11 connections ended: 11 closed 1001 (Going away) by this side"]
+    );
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn tells_programs_of_each_once() {
+    let uri = format!("ws://{}", serve(echo));
+    let script = format!("open 12 {uri}\nclose 0\nclose 1-11\n");
+    let outcome = run(&["--json"], script);
+    let events = outcome.events();
+    for kind in ["open", "close"] {
+        let ids: std::collections::BTreeSet<_> = events
+            .iter()
+            .filter(|event| event["event"] == kind)
+            .map(|event| event["id"].as_u64())
+            .collect();
+        let count = events.iter().filter(|event| event["event"] == kind).count();
+        assert_eq!((ids.len(), count), (12, 12), "{kind}: {outcome:?}");
+    }
+}
+
+#[test]
+fn tells_that_a_crowd_is_made_again() {
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let server = move |mut peer: crate::support::Peer| {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        peer.accept();
+        match number {
+            // Not before all are open.
+            0..12 => drop(peer.read()),
+            _ => peer.echo_close(),
+        }
+    };
+    let script =
+        "open 12 --reconnect=first=200ms URI\nsend all go\nwait all close\nwait all open\n";
+    let outcome = run_against(server, script);
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    let again: usize = outcome
+        .lines()
+        .into_iter()
+        .filter_map(|line| {
+            line.strip_prefix("> ")?
+                .strip_suffix(" connections open again")
+        })
+        .filter_map(|count| count.parse::<usize>().ok())
+        .sum();
+    let each = outcome.stdout.matches(" open 101 ").count();
+    assert_eq!(again + each, 12, "{outcome:?}");
 }
 
 #[test]

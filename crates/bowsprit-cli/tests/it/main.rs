@@ -5,6 +5,7 @@ mod bad_input;
 mod bulk;
 mod checking;
 mod closing;
+mod compression;
 mod connecting;
 mod contradictions;
 mod conversations;

@@ -3,8 +3,6 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use crate::support::{Peer, Program, run, run_against, serve, serve_on};
 
@@ -55,23 +53,17 @@ fn waits_for_a_server_that_is_not_there_yet() {
     drop(listener);
     let mut program = Program::start(&["--reconnect=first=50ms,max=50ms"]);
     program.write(format!("connect ws://{address}\nwait 0 message\n").as_bytes());
-    thread::sleep(Duration::from_millis(300));
+    program.read_until("\n0 retry 2 in ");
     let listener = TcpListener::bind(address).expect("the port is still free");
     serve_on(listener, |mut peer| {
         peer.accept();
         peer.text("late");
         peer.echo_close();
     });
-    let outcome = program.finish();
+    let retry = program.read_line();
     let refused = format!("(connection refused ({address}))");
-    let retry = outcome
-        .lines()
-        .into_iter()
-        .find(|line| line.starts_with("0 retry 1 in "));
-    assert!(
-        retry.is_some_and(|line| line.ends_with(&refused)),
-        "{outcome:?}"
-    );
+    assert!(retry.ends_with(&refused), "{retry}");
+    let outcome = program.finish();
     outcome.expect_in_order(&["0 << text 4 late"]);
     assert_eq!(outcome.status, Some(0));
 }

@@ -8,7 +8,7 @@ use super::{
     pieces::Pieces,
 };
 use crate::{
-    Config, Kind, MessageRef, ProtocolError, Role,
+    Compressed, Config, Kind, MessageRef, ProtocolError, Role,
     deflate::Inflater,
     frame::{FrameHeader, apply_mask},
 };
@@ -33,6 +33,11 @@ impl Incoming {
 
     pub(super) fn set_inflater(&mut self, inflater: Option<Box<Inflater>>) {
         self.inflater = inflater;
+    }
+
+    /// What was compressed of all that came; `None` where that was not agreed on.
+    pub(super) fn counts(&self) -> Option<Compressed> {
+        self.inflater.as_ref().map(|inflater| inflater.counts())
     }
 
     /// How much of a frame that has begun is still to come.

@@ -19,8 +19,8 @@ pub use state::State;
 pub use timers::Timestamp;
 
 use crate::{
-    Cause, CloseCode, CloseError, CloseFrame, Closed, Config, Initiator, Message, MessageRef,
-    Prepared, ProtocolError, Role, SendError,
+    Cause, CloseCode, CloseError, CloseFrame, Closed, Compression, Config, Initiator, Message,
+    MessageRef, Prepared, ProtocolError, Role, SendError,
     deflate::{Compressor, Inflater},
     frame::{MAX_CONTROL_PAYLOAD, MaskingKey},
     handshake::Agreed,
@@ -395,6 +395,15 @@ impl Connection {
                 State::Failed => true,
                 State::Open | State::CloseSent | State::Ended => false,
             }
+    }
+
+    /// What compression has made of its messages so far; `None` where none was agreed on.
+    pub fn compression(&self) -> Option<Compression> {
+        // What comes can always be inflated; what goes, only for a window that is large enough.
+        Some(Compression {
+            received: self.incoming.counts()?,
+            sent: self.outgoing.counts().unwrap_or_default(),
+        })
     }
 
     /// Where the closing handshake stands.

@@ -6,7 +6,7 @@ use core::{iter, mem};
 use bytes::{Buf, Bytes};
 
 use crate::{
-    CloseCode, CloseFrame, Kind, Message, MessageRef, Prepared, Role, SendError,
+    CloseCode, CloseFrame, Compressed, Kind, Message, MessageRef, Prepared, Role, SendError,
     deflate::Compressor,
     frame::{FrameHeader, MaskingKey, Opcode, append_masked, apply_mask},
 };
@@ -105,6 +105,7 @@ impl Outgoing {
             let frame = message.compressed(own.kind())?;
             // It became part of the peer's context without being part of ours.
             own.forget();
+            own.count_prepared(len, payload_len(frame));
             Some(frame)
         });
         let frame = compressed.unwrap_or_else(|| message.plain());
@@ -176,6 +177,11 @@ impl Outgoing {
         payload.extend_from_slice(&frame.code.0.to_be_bytes());
         payload.extend_from_slice(frame.reason.as_bytes());
         self.frame(true, Opcode::Close, &payload);
+    }
+
+    /// What was compressed of all that was queued; `None` where that was not agreed on, or cannot be done.
+    pub(super) fn counts(&self) -> Option<Compressed> {
+        self.compressor.as_ref().map(|own| own.counts())
     }
 
     pub(super) const fn is_inside_message(&self) -> bool {
@@ -367,4 +373,13 @@ impl Outgoing {
             self.written = 0;
         }
     }
+}
+
+/// How long the payload of a server's frame is.
+fn payload_len(frame: &[u8]) -> usize {
+    let header_len = match FrameHeader::decode(frame, Role::Client) {
+        Ok(Some((_, len))) => len,
+        _ => 0,
+    };
+    frame.len() - header_len
 }

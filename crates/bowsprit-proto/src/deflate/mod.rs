@@ -6,6 +6,7 @@
 //!   codec::inflate    blocks to payloads, within limits     connection::pieces
 //!   codec::frames     a prepared message, compressed once   connection::outgoing
 //!   codec::pool       compressors and inflaters of the thread, which its connections share
+//!   counts            how much went compressed                connection
 //! ```
 
 #[cfg(feature = "std")]
@@ -13,9 +14,11 @@ mod codec;
 #[cfg(not(feature = "std"))]
 #[path = "without_codec.rs"]
 mod codec;
+mod counts;
 mod negotiation;
 
 pub(crate) use codec::{CompressedFrames, Compressor, Inflater};
+pub use counts::{Compressed, Compression};
 pub(crate) use negotiation::{NAME, accept, answer, offer};
 
 /// RFC 7692 knows a window of 256 bytes. Compressors of zlib's kind cannot keep to it, so nobody is
@@ -32,10 +35,10 @@ const TOO_SMALL_TO_COMPRESS: u8 = 8;
 /// | bytes that a connection holds | idle | after a message sent | after many received |
 /// |---|---|---|---|
 /// | no compression | 0 | 0 | 0 |
-/// | [`shared`](Self::shared) | 64 | 64 | 64 |
-/// | [`dedicated`](Self::dedicated), 12 bits | 64 | 165 KB more, until it is quiet | 4 KiB more |
-/// | the same with 9 bits | 64 | 151 KB more | 512 more |
-/// | the same with 15 bits | 64 | 280 KB more | 32 KiB more |
+/// | [`shared`](Self::shared) | 112 | 112 | 112 |
+/// | [`dedicated`](Self::dedicated), 12 bits | 112 | 165 KB more, until it is quiet | 4 KiB more |
+/// | the same with 9 bits | 112 | 151 KB more | 512 more |
+/// | the same with 15 bits | 112 | 280 KB more | 32 KiB more |
 ///
 /// A level over 2 makes a compressor 115 KB larger. Quiet is when a keepalive ping leaves: the next message
 /// then starts a new context. Without keepalive a compressor stays to the end. Besides, each thread keeps up to four compressors, one inflater (48 KB) and

@@ -4,6 +4,7 @@ mod client_handshake;
 mod closing_handshake;
 mod control_frames;
 mod credentials;
+mod deflate_counts;
 mod deflate_hostile;
 mod deflate_messages;
 mod deflate_negotiation;

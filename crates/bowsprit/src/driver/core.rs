@@ -119,6 +119,9 @@ impl Core {
                 link.register(task);
             }
             link.set_round_trips(self.connection.round_trips());
+            if let Some(compression) = self.connection.compression() {
+                link.set_compression(compression);
+            }
             if self.connection.state() == Phase::Ended {
                 link.end(self.connection.closed().cloned().unwrap_or_default());
             }
@@ -334,6 +337,7 @@ impl Core {
     pub(crate) fn tell_handles(&self) {
         if let Some(link) = &self.link {
             link.set_unsent(self.connection.queued_bytes());
+            self.tell_compression();
             // A handle may be ahead: its close is still an order.
             match self.connection.state() {
                 Phase::Open => {}
@@ -341,6 +345,15 @@ impl Core {
                 Phase::Ended if self.unwritten().is_some() => link.set_state(State::Closing),
                 phase => link.set_state(seen_by_handles(phase)),
             }
+        }
+    }
+
+    /// Tells handles how much was compressed, once for all messages of a read or a write.
+    pub(crate) fn tell_compression(&self) {
+        if let Some(link) = &self.link
+            && let Some(compression) = self.connection.compression()
+        {
+            link.set_compression(compression);
         }
     }
 

@@ -150,6 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.core.note_read();
                     let result = self.with_buffer(|core| f(core, &mut buffer[..len]));
                     self.core.tell_counts();
+                    self.core.tell_compression();
                     if self.blocked {
                         // A peer that never stops sending must not outlast the deadline of the writing.
                         let _ = self.poll_timer(cx);

@@ -1,8 +1,8 @@
 //! permessage-deflate through the endpoints: what is agreed on, and that nobody notices.
 
 use bowsprit::{
-    Client, CloseCode, Config, ConnectError, Deflate, Kind, Message, ProtocolError, Server, accept,
-    proto::handshake::HandshakeError,
+    Client, CloseCode, Compressed, Compression, Config, ConnectError, Deflate, Kind, Message,
+    ProtocolError, Server, accept, proto::handshake::HandshakeError,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
@@ -77,6 +77,79 @@ async fn messages_come_through_whichever_way_they_are_sent() {
         assert!(received[0] == Message::from(long.as_str()));
         assert!(received[2] == received[0] && received[3] == received[0]);
     }
+}
+
+#[tokio::test]
+async fn every_face_tells_how_much_was_compressed() {
+    let with = |config| with(Some(Deflate::shared()), config);
+    let (mut client, mut server) = pair_with(with(Config::client()), with(Config::server())).await;
+    let handle = client.handle();
+    let text = "a message that goes on and on ".repeat(100);
+    client.send("short").await.expect("open");
+    assert_eq!(client.compression(), Some(Compression::default()));
+    client.send(text.as_str()).await.expect("open");
+    let sent = client.compression().expect("agreed on").sent;
+    assert_eq!((sent.messages, sent.payload_bytes), (1, 3_000));
+    assert!(sent.ratio() < Some(0.1), "{sent:?}");
+    assert_eq!(handle.compression(), client.compression());
+    for _ in 0..2 {
+        within(server.recv()).await.expect("no error");
+    }
+    let received = server.compression().expect("agreed on").received;
+    assert_eq!(received, sent);
+    let late = server.handle();
+    assert_eq!(late.compression(), server.compression());
+    let (sender, mut receiver) = server.split();
+    client.send(text.as_str()).await.expect("open");
+    within(receiver.recv()).await.expect("no error");
+    let expected = client.compression().expect("agreed on").sent;
+    assert_eq!(expected.messages, 2);
+    for told in [
+        receiver.compression(),
+        sender.compression(),
+        late.compression(),
+    ] {
+        assert_eq!(told.map(|told| told.received), Some(expected));
+    }
+    let (plain, _server) = pair().await;
+    assert_eq!(plain.compression(), None);
+}
+
+#[tokio::test]
+async fn a_handler_is_told_of_the_message_that_it_handles() {
+    struct Tells(Compressed);
+    impl bowsprit::Handler for Tells {
+        fn on_message(
+            &mut self,
+            cx: &mut bowsprit::Context<'_>,
+            message: bowsprit::MessageRef<'_>,
+        ) {
+            let received = cx.compression().expect("agreed on").received;
+            let known = cx.handle().compression().expect("agreed on").received;
+            assert_eq!(known, received, "handles are not behind");
+            let own = received.since(&self.0);
+            self.0 = received;
+            let size = message.as_bytes().len();
+            let told = format!("{size} {} {}", own.messages, own.payload_bytes);
+            cx.send(told.as_str()).expect("room");
+        }
+    }
+    let config = with(Some(Deflate::shared()), Config::server());
+    let server = run(Server::builder().config(config), || {
+        Tells(Compressed::default())
+    })
+    .await;
+    let client = Client::builder().config(with(Some(Deflate::shared()), Config::client()));
+    let request = client.build().request(&server.uri).expect("a URI");
+    let mut ws = within(request.connect()).await.expect("a connection");
+    let handle = ws.handle();
+    for (len, expected) in [(1_000, "1000 1 1000"), (10, "10 0 0"), (500, "500 1 500")] {
+        handle.send("a".repeat(len)).expect("open");
+        let answer = within(ws.recv()).await.expect("no error");
+        assert_eq!(answer, Some(Message::from(expected)));
+    }
+    let sent = handle.compression().expect("agreed on").sent;
+    assert_eq!((sent.messages, sent.payload_bytes), (2, 1_500));
 }
 
 #[tokio::test]

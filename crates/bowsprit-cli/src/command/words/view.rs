@@ -47,7 +47,7 @@ pub(super) const WORDS: [Word; 6] = [
         usages: &["set [<name> [<value>]]"],
         details: &[
             "Changes how things are printed; alone, it prints all settings.",
-            "set timestamps absolute|relative|delta|off",
+            "set timestamps on|absolute|relative|delta|off",
             "set view auto|text|json|hex|base64|raw",
             "set color auto|always|never",
             "set fold <rows>|off: how much of a message is shown",

@@ -7,7 +7,7 @@ use alloc::{boxed::Box, vec::Vec};
 use zlib_rs::{DeflateConfig, DeflateFlush};
 
 use super::{len_of, pool, pool::CHUNK_LEN};
-use crate::{Deflate, DeflateParams, Role, deflate::TOO_SMALL_TO_COMPRESS};
+use crate::{Compressed, Deflate, DeflateParams, Role, deflate::TOO_SMALL_TO_COMPRESS};
 
 /// §7.2.1: what every flush ends with, left out at the end of a message.
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
@@ -25,6 +25,7 @@ pub(crate) struct Compressor {
     has_takeover: bool,
     /// Held between messages only where they may refer to each other, else inside a fragmented one.
     encoder: Option<Box<Encoder>>,
+    counts: Compressed,
 }
 
 impl Compressor {
@@ -40,8 +41,19 @@ impl Compressor {
                 threshold: settings.threshold,
                 has_takeover,
                 encoder: None,
+                counts: Compressed::default(),
             })
         })
+    }
+
+    /// How much was compressed so far.
+    pub(crate) const fn counts(&self) -> Compressed {
+        self.counts
+    }
+
+    /// A message of this length was sent as a prepared frame with so many bytes of payload.
+    pub(crate) fn count_prepared(&mut self, payload: usize, wire: usize) {
+        self.counts.add(payload, wire, true);
     }
 
     /// Whether a message, or a first fragment, of this length is worth the effort.
@@ -57,14 +69,16 @@ impl Compressor {
     /// Appends a whole message to `out`, or nothing where that does not pay.
     pub(crate) fn message(&mut self, payload: &[u8], out: &mut Vec<u8>) -> bool {
         let before = out.len();
-        self.fragment(payload, true, out);
+        self.encode(payload, true, out);
         let len = out.len() - before;
         let pays = if self.has_takeover {
             len <= payload.len().saturating_add(CONTEXT_WORTH)
         } else {
             len < payload.len()
         };
-        if !pays {
+        if pays {
+            self.counts.add(payload.len(), len, true);
+        } else {
             out.truncate(before);
             // The compressor knows a message that the peer's context will not have.
             self.forget();
@@ -74,6 +88,12 @@ impl Compressor {
 
     /// Appends one fragment of a message to `out`.
     pub(crate) fn fragment(&mut self, payload: &[u8], last: bool, out: &mut Vec<u8>) {
+        let before = out.len();
+        self.encode(payload, last, out);
+        self.counts.add(payload.len(), out.len() - before, last);
+    }
+
+    fn encode(&mut self, payload: &[u8], last: bool, out: &mut Vec<u8>) {
         let mut encoder = self
             .encoder
             .take()

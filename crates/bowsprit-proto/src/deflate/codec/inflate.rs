@@ -7,7 +7,7 @@ use alloc::{boxed::Box, vec::Vec};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::{len_of, pool, pool::CHUNK_LEN};
-use crate::{DeflateParams, ProtocolError, Role};
+use crate::{Compressed, DeflateParams, ProtocolError, Role};
 
 /// The largest window. How far the peer may refer is bounded by what the inflater is told of the past.
 const WINDOW_BITS: u8 = 15;
@@ -32,6 +32,7 @@ pub(crate) struct Inflater {
     history: Vec<u8>,
     /// Held inside a message only.
     decoder: Option<Box<Decoder>>,
+    counts: Compressed,
 }
 
 impl Inflater {
@@ -45,7 +46,13 @@ impl Inflater {
             window: if has_takeover { 1 << window_bits } else { 0 },
             history: Vec::new(),
             decoder: None,
+            counts: Compressed::default(),
         }))
+    }
+
+    /// How much was inflated so far.
+    pub(crate) const fn counts(&self) -> Compressed {
+        self.counts
     }
 
     /// Inflates the next bytes of a message and hands what they hold to `sink`, piece by piece. `last`
@@ -61,10 +68,12 @@ impl Inflater {
             .take()
             .unwrap_or_else(|| pool::take_decoder(&self.history));
         let (history, window) = (&mut self.history, self.window);
+        let mut inflated = 0_usize;
         decoder.taken = decoder.taken.saturating_add(payload.len());
         let mut rest = payload;
         while let Some(after) = decoder.decode(rest, |piece| {
             remember(history, window, piece);
+            inflated = inflated.saturating_add(piece.len());
             sink(piece)
         })? {
             // §7.2.3.4: a block with the final bit ends nothing but the work of this inflater.
@@ -75,6 +84,7 @@ impl Inflater {
             decoder.restart(history);
             rest = after;
         }
+        self.counts.add(inflated, payload.len(), last);
         if !last {
             self.decoder = Some(decoder);
             return Ok(());
