@@ -21,6 +21,28 @@ pub(crate) fn raise() {
 #[cfg(not(unix))]
 pub(crate) const fn raise() {}
 
+/// Whether standard output may be written to: what is lost otherwise, the standard library does not tell.
+///
+/// # Errors
+///
+/// When it may not; the text says so.
+#[cfg(unix)]
+pub(crate) fn check_output() -> Result<(), String> {
+    use rustix::fs::{OFlags, fcntl_getfl};
+    let is_for_reading = |flags: OFlags| flags & OFlags::RWMODE == OFlags::RDONLY;
+    match fcntl_getfl(io::stdout()) {
+        Ok(flags) if is_for_reading(flags) => Err(
+            "standard output is open for reading only: nothing could be printed there".to_owned(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn check_output() -> Result<(), String> {
+    Ok(())
+}
+
 /// How many this process may have, where the system counts them.
 #[cfg(unix)]
 pub(crate) fn limit() -> Option<u64> {
@@ -32,6 +54,25 @@ pub(crate) fn limit() -> Option<u64> {
 #[cfg(not(unix))]
 pub(crate) const fn limit() -> Option<u64> {
     None
+}
+
+/// Whether a read or a write would not block now.
+#[cfg(unix)]
+pub(crate) fn is_ready(end: impl std::os::fd::AsFd, flags: rustix::event::PollFlags) -> bool {
+    use rustix::event::{PollFd, Timespec, poll};
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut [PollFd::new(&end, flags)], Some(&now)).is_ok_and(|count| count > 0)
+}
+
+/// Waits until a read or a write would not block, where it is not the descriptor's way to wait.
+#[cfg(unix)]
+pub(crate) fn wait(end: impl std::os::fd::AsFd, flags: rustix::event::PollFlags) {
+    use rustix::event::{PollFd, poll};
+    // Who is interrupted tries again, and learns of any other fault there.
+    let _ = poll(&mut [PollFd::new(&end, flags)], None);
 }
 
 /// What to add to an error that there were too few of them, if that is what it says.

@@ -35,7 +35,8 @@ use args::{Args, Form};
 
 fn main() -> ExitCode {
     descriptors::raise();
-    let status = Args::read().and_then(|args| match &args.form {
+    let args = descriptors::check_output().and_then(|()| Args::read());
+    let status = args.and_then(|args| match &args.form {
         None => run::run(&args),
         Some(Form::Send(args)) => oneshot::send(args),
         Some(Form::Listen(args)) => oneshot::listen(args),

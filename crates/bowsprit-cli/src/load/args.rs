@@ -109,10 +109,6 @@ pub(super) struct SentOptions {
     /// What counts as the answer to a message
     #[arg(long, value_name = "HOW", default_value = "exact")]
     pub(super) answers: Answers,
-
-    /// Offer to compress messages, which costs both sides far more than the rest
-    #[arg(long, conflicts_with = "no_compress")]
-    pub(super) compress: bool,
 }
 
 /// Where the figures go, and what they must be.

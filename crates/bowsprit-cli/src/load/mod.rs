@@ -43,7 +43,8 @@ pub(crate) fn load(args: &LoadArgs) -> Result<u8, String> {
         threshold.fits(scenario.mode)?;
     }
     args.options.fit(&args.uri)?;
-    let plan = Plan::new(&args.options.clone().compressing(args.sent.compress))?;
+    // It costs both sides far more than the rest.
+    let plan = Plan::new(&args.options.clone().compressing_only_when_asked())?;
     plan.request(&Client::new(), &args.uri)?;
     warn_of_risks(&args.options);
     let openings = match scenario.mode {

@@ -81,14 +81,20 @@ impl Ends {
         Verdict::Print
     }
 
-    /// All was sent, on this connection; true where a ping is to tell when it has arrived.
-    pub(super) fn input_ended(&mut self) -> bool {
+    /// All was sent, if there was anything, on this connection; true where a ping is to tell when it has
+    /// arrived.
+    pub(super) fn input_ended(&mut self, has_spoken: bool) -> bool {
         self.has_input_ended = true;
-        let counts = self.linger.is_some();
-        if counts {
-            self.silent_since = Some(Instant::now() + PONG_PATIENCE);
+        if self.linger.is_none() {
+            return false;
         }
-        counts
+        let patience = if has_spoken {
+            PONG_PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        self.silent_since = Some(Instant::now() + patience);
+        has_spoken
     }
 
     /// The peer has taken all that was sent, or still takes it: silence counts from here.
@@ -153,7 +159,7 @@ mod tests {
         assert_eq!(ends.received(b"b"), Verdict::Print);
         assert!(!ends.are_reached(), "there may be more to send");
         assert_eq!(ends.received(b"c"), Verdict::Ignore);
-        assert!(!ends.input_ended());
+        assert!(!ends.input_ended(true));
         assert!(ends.are_reached());
         assert_eq!(ends.missing(), None);
     }
@@ -163,7 +169,7 @@ mod tests {
         let mut ends = Ends::new(Goal::Answers, None);
         ends.sent();
         ends.sent();
-        ends.input_ended();
+        ends.input_ended(true);
         ends.received(b"a");
         assert!(!ends.are_reached());
         let missing = "1 of 2 expected messages came".to_owned();
@@ -176,7 +182,7 @@ mod tests {
     fn waits_for_a_pattern_in_any_bytes() {
         let pattern = Regex::new("^done").expect("a pattern");
         let mut ends = Ends::new(Goal::Until(pattern), None);
-        ends.input_ended();
+        ends.input_ended(true);
         assert_eq!(ends.received(b"\xffnot done"), Verdict::Print);
         assert!(!ends.are_reached());
         assert!(ends.missing().is_some_and(|text| text.contains("^done")));
@@ -189,7 +195,7 @@ mod tests {
     fn counts_silence_from_the_pong_on_and_anew_from_each_message() {
         let mut ends = Ends::new(Goal::Nothing, Some(SECOND));
         assert_eq!(ends.deadline(), None);
-        assert!(ends.input_ended());
+        assert!(ends.input_ended(true));
         let without_pong = ends.deadline().expect("a deadline");
         assert!(without_pong > Instant::now() + PONG_PATIENCE);
         ends.received(b"a");
@@ -204,9 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn counts_silence_at_once_where_nothing_was_sent() {
+        let mut ends = Ends::new(Goal::Nothing, Some(SECOND));
+        assert!(!ends.input_ended(false), "no ping is needed");
+        let deadline = ends.deadline().expect("a deadline");
+        assert!(deadline <= Instant::now() + SECOND);
+    }
+
+    #[test]
     fn waits_for_ever_where_silence_may_last() {
         let mut ends = Ends::new(Goal::Nothing, None);
-        assert!(!ends.input_ended());
+        assert!(!ends.input_ended(true));
         ends.silence_begins();
         assert_eq!(ends.deadline(), None);
         assert!(!ends.are_reached());

@@ -12,9 +12,11 @@ mod ends;
 mod format;
 mod frame;
 mod json;
+mod pace;
 mod place;
 mod pump;
 mod source;
+mod stdout;
 mod talk;
 mod tell;
 mod writer;
@@ -169,7 +171,10 @@ impl Call<'_> {
                 timeout: self.end.timeout.and_then(Time::get),
             };
             let pump = Pump::new(shared, handle, ends, signals, rules);
-            Ok(pump.run().await)
+            // As a task it runs as soon as the connection's has; what the runtime itself waits for is polled
+            // only behind a look at the system's events.
+            let run = tokio::spawn(pump.run()).await;
+            run.map_err(|end| failed(end.into()))
         });
         // The system's resolver may block a thread of the runtime's for long: nobody waits for it.
         runtime.shutdown_background();

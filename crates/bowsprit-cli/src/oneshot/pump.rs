@@ -4,10 +4,13 @@ use std::future;
 use std::io::ErrorKind;
 use std::mem;
 use std::sync::Arc;
+use std::task::Poll;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bowsprit::{CloseCode, Handle, Message, SendError};
 
+use super::pace::Pace;
 use super::source::Source;
 use super::talk::{LAST_PING, Phase, Shared};
 use super::writer::Writer;
@@ -68,6 +71,9 @@ struct State {
     is_given_up: bool,
     /// How much waited to be printed when it was last looked at.
     seen: usize,
+    pace: Pace,
+    /// How long what comes next may gather.
+    rest: Option<Duration>,
 }
 
 /// What the loop was woken by.
@@ -110,11 +116,15 @@ impl Pump {
             self.pursue();
             if self.print() {
                 // More is coming: one write is to take it all.
-                tokio::task::yield_now().await;
+                give_way().await;
                 continue;
             }
             if self.state.is_given_up || self.shared.look().phase == Phase::Over {
                 return self.finish().await;
+            }
+            if let Some(rest) = self.state.rest.take() {
+                // The whole thread: even to learn that something came is what costs.
+                thread::sleep(rest);
             }
             let turn = self.wait().await;
             self.take(turn);
@@ -140,7 +150,10 @@ impl Pump {
                 },
             };
             match self.handle.send(message.clone()) {
-                Ok(()) => talk.sent(&message),
+                Ok(()) => {
+                    self.state.pace.sent();
+                    talk.sent(&message);
+                }
                 // Its time comes, or the end says that it did not.
                 Err(_) => {
                     self.state.next = Some(message);
@@ -166,7 +179,8 @@ impl Pump {
             true
         } else {
             if !mem::replace(&mut talk.has_input_ended, true) {
-                talk.must_ping = talk.ends.input_ended();
+                let has_spoken = talk.has_spoken();
+                talk.must_ping = talk.ends.input_ended(has_spoken);
             }
             // A message may be so large that there is room behind it only once it has gone.
             if talk.must_ping && self.handle.ping(LAST_PING).is_ok() {
@@ -218,7 +232,13 @@ impl Pump {
         if len > 0 && !self.writer.offer(talk.tell.out()) {
             return false;
         }
-        self.state.seen = 0;
+        if len > 0 {
+            self.state.seen = 0;
+            self.state.rest = self.state.pace.printed(len, Instant::now());
+        }
+        if self.writer.is_gone() && !self.state.is_deaf {
+            return true;
+        }
         if mem::take(&mut talk.is_paused) {
             self.handle.resume_reading();
         }
@@ -262,6 +282,7 @@ impl Pump {
             Turn::Read(Err(fault)) => self.shared.look().fault(&fault),
             Turn::Sent(Ok(())) => {
                 if let Some(message) = self.state.next.take() {
+                    self.state.pace.sent();
                     self.shared.look().sent(&message);
                 }
             }
@@ -324,6 +345,8 @@ impl Pump {
                 }
                 signal = signals.recv() => return signal.status(),
                 () = sleep_until(state.timeout) => return Status::TimedOut as u8,
+                // Who was told to end does not wait for a reader that takes nothing.
+                () = sleep_until(state.patience) => {}
             }
         }
         let status = shared.look().status.map_or(0, |status| status as u8);
@@ -360,6 +383,20 @@ async fn send_wait(handle: &Handle, message: Option<Message>) -> Result<(), Send
         Some(message) => handle.send_wait(message).await,
         None => future::pending().await,
     }
+}
+
+/// Lets the connection go on with what it has. The runtime's own way asks the system for events as well,
+/// which costs more than the messages in between.
+async fn give_way() {
+    let mut has_waited = false;
+    future::poll_fn(|context| {
+        if mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -9,6 +9,8 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use super::cutter::Cutter;
 use super::format::Framing;
+#[cfg(unix)]
+use crate::descriptors;
 use crate::printer::text;
 
 /// How much is read at once.
@@ -118,6 +120,12 @@ fn read_standard_input() -> io::Result<Receiver<io::Result<Vec<u8>>>> {
                     Ok(0) => return,
                     Ok(count) => Ok(buffer.get(..count).unwrap_or_default().to_vec()),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    // Somebody who shares it made it so.
+                    #[cfg(unix)]
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        descriptors::wait(io::stdin(), rustix::event::PollFlags::IN);
+                        continue;
+                    }
                     Err(error) => Err(error),
                 };
                 let is_last = chunk.is_err();

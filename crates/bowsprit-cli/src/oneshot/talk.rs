@@ -98,6 +98,11 @@ impl Talk {
         self.tell.sent(message);
     }
 
+    /// Whether the peer has anything to take before its silence means something.
+    pub(super) const fn has_spoken(&self) -> bool {
+        self.has_sent || !self.greetings.is_empty()
+    }
+
     /// Something went wrong on this side; the text says what.
     pub(super) fn fault(&mut self, text: &str) {
         self.tell.fault(text);

@@ -39,8 +39,12 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "SIZE")]
     keep_bytes: Option<Size>,
 
-    /// Do not offer to compress messages (permessage-deflate)
-    #[arg(long)]
+    /// Compress messages (permessage-deflate) [default, but not of load]
+    #[arg(long, overrides_with = "no_compress")]
+    compress: bool,
+
+    /// Do not compress messages
+    #[arg(long, overrides_with = "compress")]
     no_compress: bool,
 }
 
@@ -81,13 +85,14 @@ impl LimitOptions {
             max_rate: self.max_rate.or(defaults.max_rate),
             keep_messages: self.keep_messages.or(defaults.keep_messages),
             keep_bytes: self.keep_bytes.or(defaults.keep_bytes),
-            no_compress: self.no_compress || defaults.no_compress,
+            compress: self.compress || defaults.compress && !self.no_compress,
+            no_compress: self.no_compress || defaults.no_compress && !self.compress,
         }
     }
 
-    /// Offers compression, or does not.
-    pub(super) const fn set_compression(&mut self, is_offered: bool) {
-        self.no_compress = !is_offered;
+    /// Compresses only where that was asked for.
+    pub(super) const fn compress_only_when_asked(&mut self) {
+        self.no_compress = !self.compress;
     }
 
     /// Sets all of it.
@@ -155,6 +160,32 @@ impl FromStr for PerSecond {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compressing(compress: bool, no_compress: bool) -> LimitOptions {
+        LimitOptions {
+            compress,
+            no_compress,
+            ..LimitOptions::default()
+        }
+    }
+
+    #[test]
+    fn lets_the_nearer_word_decide_about_compression() {
+        let (yes, no, silent) = (
+            compressing(true, false),
+            compressing(false, true),
+            LimitOptions::default(),
+        );
+        for (near, far, expected) in [
+            (yes, no, yes),
+            (no, yes, no),
+            (silent, yes, yes),
+            (silent, no, no),
+            (silent, silent, silent),
+        ] {
+            assert_eq!(near.over(&far), expected, "{near:?} over {far:?}");
+        }
+    }
 
     #[test]
     fn reads_a_rate_with_or_without_a_burst() {

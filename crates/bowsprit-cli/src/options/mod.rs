@@ -58,9 +58,9 @@ impl Options {
         self.tls.is_insecure()
     }
 
-    /// These options, with compression offered or not whatever the default is.
-    pub(crate) const fn compressing(mut self, is_offered: bool) -> Self {
-        self.limits.set_compression(is_offered);
+    /// These options, with compression only where it was asked for.
+    pub(crate) const fn compressing_only_when_asked(mut self) -> Self {
+        self.limits.compress_only_when_asked();
         self
     }
 

@@ -24,11 +24,12 @@ const IS_INDEPENDENT: [&str; 2] = ["completions", "man"];
 
 /// Options that replace each other, besides those of which clap knows: who gives one of them wants none
 /// of the others from below.
-const RIVALS: [&[&str]; 4] = [
+const RIVALS: [&[&str]; 5] = [
     &["auth", "bearer"],
     &["ipv4", "ipv6"],
     &["insecure", "ca", "only-ca"],
     &["binary", "text"],
+    &["compress", "no-compress"],
 ];
 
 /// Options that mean nothing without another, and may be configured for when that one is given.
@@ -437,6 +438,16 @@ mod tests {
             (SEND, &["auth = 'a:b'", "bearer = 'c'"], "--bearer=c"),
             ("bowsprit send -4 ws://h x", &["ipv6 = true"], ""),
             ("bowsprit send --text ws://h x", &["binary = true"], ""),
+            (
+                SEND,
+                &["no-compress = true", "compress = true"],
+                "--compress",
+            ),
+            (
+                "bowsprit send --compress ws://h x",
+                &["no-compress = true"],
+                "",
+            ),
             (SEND, &["count = 1", "until = 'x'"], "--until=x"),
             ("bowsprit send --until x ws://h x", &["count = 1"], ""),
             ("bowsprit send -n 1 ws://h x", &["until = 'x'"], ""),

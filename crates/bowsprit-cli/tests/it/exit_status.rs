@@ -22,7 +22,7 @@ fn silent(mut peer: Peer, accepts: bool) {
     if accepts {
         peer.accept();
     }
-    peer.drain();
+    peer.stay();
 }
 
 #[test]

@@ -12,7 +12,7 @@ const NOT_IN_TIME: &str = "> Connection 0 did not close in time, dropped";
 /// Opens, and answers no close frame.
 fn never_answering(mut peer: Peer) {
     peer.accept();
-    peer.drain();
+    peer.stay();
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn gives_up_a_connection_that_is_still_being_made() {
     let (requests, request) = mpsc::channel();
     let address = serve(move |mut peer| {
         requests.send(peer.request()).expect("the test listens");
-        peer.drain();
+        peer.stay();
     });
     let mut program = Program::start(&["--open-timeout", "1h"]);
     program.write(format!("connect ws://{address}\n").as_bytes());

@@ -50,6 +50,7 @@ mod serve_proxy;
 mod serve_web;
 mod serving;
 mod setup;
+mod standard_streams;
 mod support;
 mod tls;
 mod using;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 
-use crate::support::{Outcome, Program, run, run_in, serve};
+use crate::support::{Outcome, Peer, Program, run, run_in, serve};
 
 /// A server that tells of each request, and accepts it with the first subprotocol that it offers.
 fn listening() -> (SocketAddr, Receiver<String>) {
@@ -317,6 +317,7 @@ fn explains_every_option_at_the_prompt_and_on_the_command_line() {
         "--max-message",
         "--max-frame",
         "--send-buffer",
+        "--compress",
         "--no-compress",
     ] {
         assert!(shown(&of_prompt).contains(option), "{option}");
@@ -329,4 +330,39 @@ fn explains_every_option_at_the_prompt_and_on_the_command_line() {
         "quit: Exit the program",
         "send <connection id> <message>",
     ]);
+}
+
+#[test]
+fn offers_to_compress_or_not_in_every_form_that_connects() {
+    let (told, heard) = mpsc::channel();
+    let server = move |mut peer: Peer| {
+        let request = peer.request();
+        let does_offer = request.contains("permessage-deflate");
+        told.send(does_offer).expect("the test listens");
+        peer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    };
+    let uri = format!("ws://{}", serve(server));
+    for (options, does_offer) in [
+        (&["--compress"][..], true),
+        (&["--no-compress"], false),
+        (&["--compress", "--no-compress"], false),
+        (&["--no-compress", "--compress"], true),
+    ] {
+        for (form, rest) in [
+            (&["send"][..], &["x"][..]),
+            (&["listen"], &[]),
+            (&[], &[]),
+            (&["ping"], &[]),
+            (&["check"], &[]),
+            (&["load"], &["-q", "-c", "1", "-n", "1"]),
+        ] {
+            let arguments = [form, options, &[uri.as_str()], rest].concat();
+            Program::start(&arguments).pipe("");
+            let offers: Vec<bool> = heard.try_iter().collect();
+            assert_eq!(offers, [does_offer], "{arguments:?}");
+        }
+        run(&[], format!("connect {} {uri}\n", options.join(" ")));
+        let offers: Vec<bool> = heard.try_iter().collect();
+        assert_eq!(offers, [does_offer], "the prompt: {options:?}");
+    }
 }

@@ -54,7 +54,6 @@ pub(crate) struct Piped {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
     pub(crate) status: Option<i32>,
-    pub(crate) took: Duration,
 }
 
 impl Piped {
@@ -209,7 +208,6 @@ impl Program {
         let stderr = self.child.stderr.take().map(read_on_a_thread);
         self.outlive();
         Piped {
-            took: self.started.elapsed(),
             status: self.child.wait().expect("an exit status").code(),
             stdout: reader.join().expect("output should be read to its end"),
             stderr: stderr.map_or(String::new(), join),
@@ -522,6 +520,13 @@ impl Peer {
             }
         }
         let _ = output.flush();
+    }
+
+    /// Says nothing more, and does not leave either: who waits for that counts as hung.
+    pub(crate) fn stay(self) {
+        loop {
+            thread::park();
+        }
     }
 
     /// Reads frames up to a close frame: its code and its reason.
