@@ -7,11 +7,14 @@ Builds nothing: `cargo build --release -p bowsprit-cli -p bowsprit --bin bowspri
 the two programs in DIR (target/release), `bench/run.py` those of node and Python in DIR (target/bench), and
 websocat is taken from the path; a server that is not there is left out. In each round all cases take turns. The
 server is pinned to core 0, `load` to core 1. A server's processor time is that of all its threads, by the
-kernel's accounting; that of `load` is what it says itself, which is measured in the same way.
+kernel's accounting; that of `load` is what it says itself, which is measured in the same way. Beside it, if
+`bench/run.py` has built it, `bench/loadgen` does the same: frames masked ahead of time, replies counted by their
+headers, no WebSocket library, so that it is the least that a generator with these system calls can cost.
 """
 
 import argparse
 import json
+import math
 import os
 import shutil
 import socket
@@ -64,7 +67,9 @@ def wait_until_open(port: int) -> None:
     raise SystemExit("a server does not listen")
 
 
-def measure(program: Path, command: list[str], connections: int, in_flight: int, seconds: int) -> dict:
+def measure(
+    program: Path, generator: Path, command: list[str], connections: int, in_flight: int, seconds: int
+) -> dict:
     port = free_port()
     command = [word.replace("PORT", str(port)) for word in command]
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -77,6 +82,12 @@ def measure(program: Path, command: list[str], connections: int, in_flight: int,
         # No warm-up, so that both sides are counted over the same messages.
         done = subprocess.run([*load, f"ws://127.0.0.1:{port}"], capture_output=True, timeout=60)
         spent = processor_time(server.pid) - before
+        bare = b""
+        if generator.exists():
+            # It ends without a figure where the answer is not the very same message, as websocat's binary one.
+            least = [str(generator), "echo", "--addr", f"127.0.0.1:{port}", "--size", "125", "--refill"]
+            least += ["--cpu", "1", "--conns", str(connections), "--inflight", str(in_flight)]
+            bare = subprocess.run([*least, "--time", str(seconds)], capture_output=True, timeout=60).stdout
     finally:
         server.kill()
         server.wait()
@@ -87,6 +98,7 @@ def measure(program: Path, command: list[str], connections: int, in_flight: int,
     return {
         "server": spent * 1e6 / messages,
         "load": figures["own"]["cpu_us_per_message"],
+        "bare": json.loads(bare)["client_us_per_msg"] if bare else math.nan,
         "rate": figures["received"]["messages_per_second"],
         "p99": figures["latency"]["p99_ms"],
     }
@@ -103,21 +115,23 @@ def main() -> None:
     program = arguments.program or arguments.target / "bowsprit"
     if not program.exists():
         sys.exit(f"{program} is not there: see --help")
+    generator = arguments.bench / "release/loadgen"
     found = servers(arguments.target, arguments.bench)
     results: dict[tuple, list[dict]] = {}
     for _ in range(arguments.rounds):
         for connections, in_flight in CASES:
             for name, command in found.items():
-                figures = measure(program, command, connections, in_flight, arguments.seconds)
+                figures = measure(program, generator, command, connections, in_flight, arguments.seconds)
                 results.setdefault((connections, in_flight, name), []).append(figures)
     print(f"medians of {arguments.rounds} rounds of {arguments.seconds} s, 125 bytes of text, {os.cpu_count()} cores\n")
-    print("| connections | in flight | server | server, µs a message | load, µs a message | messages/s | p99, ms |")
-    print("|---|---|---|---|---|---|---|")
+    print("| connections | in flight | server | server, µs a message | load | bare generator | messages/s | p99, ms |")
+    print("|---|---|---|---|---|---|---|---|")
     for (connections, in_flight, name), rounds in results.items():
         median = {key: statistics.median(figures[key] for figures in rounds) for key in rounds[0]}
+        bare = "" if math.isnan(median["bare"]) else f"{median['bare']:.2f}"
         print(
             f"| {connections} | {in_flight} | {name} | {median['server']:.2f} | {median['load']:.2f} "
-            f"| {median['rate']:,.0f} | {median['p99']:.2f} |"
+            f"| {bare} | {median['rate']:,.0f} | {median['p99']:.2f} |"
         )
 
 

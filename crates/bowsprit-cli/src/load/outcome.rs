@@ -9,7 +9,7 @@ use super::args::Mode;
 use super::faults::Fault;
 use super::scenario::{Pace, Scenario};
 use super::series::{Point, Series, millis};
-use super::tally::Tally;
+use super::tally::{Errors, Tally};
 use crate::signals::Signal;
 
 /// The version of the JSON; it grows when a field changes its meaning.
@@ -64,6 +64,8 @@ pub(super) struct Connections {
     pub(super) opened: u64,
     pub(super) failed: u64,
     pub(super) lost: u64,
+    /// Those that agreed on compression, where it was offered.
+    pub(super) compressed: Option<u64>,
     /// Connections that opened, each second of the measuring.
     pub(super) opened_per_second: f64,
 }
@@ -185,7 +187,6 @@ impl Outcome {
             Pace::Closed { .. } => None,
         };
         let errors = total.errors.total();
-        let kinds = total.errors.by_count().into_iter();
         Summary {
             format: FORMAT,
             program: concat!("bowsprit ", env!("CARGO_PKG_VERSION")),
@@ -203,6 +204,7 @@ impl Outcome {
                 opened: total.opened,
                 failed: total.failed,
                 lost: total.lost,
+                compressed: scenario.offers_compression.then_some(total.compressed),
                 opened_per_second: a_second(within(|point| point.opened)),
             },
             sent: Flow {
@@ -221,12 +223,7 @@ impl Outcome {
             latency: Times::new(&total.latency),
             errors,
             error_rate: errors as f64 / attempts.max(1) as f64,
-            error_kinds: kinds
-                .map(|(name, count)| Kind {
-                    name: name.to_owned(),
-                    count,
-                })
-                .collect(),
+            error_kinds: kinds(&total.errors),
             own: Own {
                 cpu_seconds: busy,
                 cpu_us_per_message: busy
@@ -240,4 +237,13 @@ impl Outcome {
             series: points.to_vec(),
         }
     }
+}
+
+/// Each kind of error, the most frequent first.
+fn kinds(errors: &Errors) -> Vec<Kind> {
+    let kind = |(name, count): (&str, u64)| Kind {
+        name: name.to_owned(),
+        count,
+    };
+    errors.by_count().into_iter().map(kind).collect()
 }

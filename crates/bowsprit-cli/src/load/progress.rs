@@ -3,21 +3,27 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::args::Mode;
-use super::report::{count, time};
+use super::report::{bars, count, time};
 use super::scenario::Scenario;
 use super::series::millis;
 use super::tally::Tally;
 use super::traffic::When;
-use crate::printer::columns_of;
+use crate::printer::size_of_terminal;
 
-/// The width of a terminal that does not tell its own.
-const NARROW: usize = 80;
+/// The width and the height of a terminal that does not tell its own.
+const PLAIN: (usize, usize) = (80, 24);
+
+/// How many bars the histogram has at most, and how many rows are left for the rest.
+const BARS: usize = 10;
+const OTHERS: usize = 7;
 
 /// Where progress goes, and what was counted so far.
 #[derive(Debug)]
 pub(super) struct Progress {
     kind: Kind,
     connections: u64,
+    /// ` of 10s` where that is known, behind the seconds that are over.
+    whole: String,
     /// One connection follows the other.
     is_connecting: bool,
     opened: u64,
@@ -46,6 +52,11 @@ impl Progress {
         Self {
             kind,
             connections: scenario.connections.into(),
+            whole: if scenario.is_endless() {
+                String::new()
+            } else {
+                format!(" of {:?}", scenario.duration)
+            },
             is_connecting: scenario.mode == Mode::Connect,
             opened: 0,
             failed: 0,
@@ -80,15 +91,15 @@ impl Progress {
             count(tally.sent.messages as f64),
             count(tally.received.messages as f64)
         );
-        let (name, times) = if tally.latency.is_empty() {
+        let (name, measured) = if tally.latency.is_empty() {
             ("opening ", &tally.connect)
         } else {
             ("", &tally.latency)
         };
-        let times = if times.is_empty() {
+        let times = if measured.is_empty() {
             "-".to_owned()
         } else {
-            let quantile = |quantile| time(millis(times.value_at_quantile(quantile)));
+            let quantile = |quantile| time(millis(measured.value_at_quantile(quantile)));
             let (p50, p99, max) = (quantile(0.5), quantile(0.99), quantile(1.0));
             format!("{name}p50 {p50}, p99 {p99}, max {max}")
         };
@@ -101,13 +112,25 @@ impl Progress {
             Kind::Lines => self.write(&format!(
                 "{part}: {connections}; {traffic}; {times}; {errors}\n"
             )),
-            Kind::Block => self.redraw(&[
-                format!("  {part}"),
-                format!("  connections  {connections}"),
-                format!("  this second  {traffic}"),
-                format!("  times        {times}"),
-                format!("  so far       {errors}"),
-            ]),
+            Kind::Block => {
+                let (columns, rows) = size_of_terminal(io::stderr()).unwrap_or(PLAIN);
+                let whole = match when {
+                    When::Second(_) => self.whole.as_str(),
+                    _ => "",
+                };
+                let mut lines = vec![
+                    format!("  {part}{whole}"),
+                    format!("  connections  {connections}"),
+                    format!("  this second  {traffic}"),
+                    format!("  times        {times}"),
+                ];
+                lines.extend(match rows.saturating_sub(OTHERS).min(BARS) {
+                    0..=2 => Vec::new(),
+                    bars_in_room => bars(measured, bars_in_room, columns),
+                });
+                lines.push(format!("  so far       {errors}"));
+                self.redraw(&lines);
+            }
         }
     }
 
@@ -127,7 +150,7 @@ impl Progress {
 
     fn redraw(&mut self, lines: &[String]) {
         let mut text = String::new();
-        let columns = columns_of(io::stderr()).unwrap_or(NARROW);
+        let (columns, _) = size_of_terminal(io::stderr()).unwrap_or(PLAIN);
         // A terminal that has become narrower wraps what stands in it.
         let rows = |length: &usize| length.div_ceil(columns).max(1);
         let drawn: usize = self.drawn.iter().map(rows).sum();

@@ -35,6 +35,7 @@ pub(super) struct Scenario {
     /// How long an answer is waited for.
     pub(super) patience: Duration,
     pub(super) threads: u16,
+    pub(super) offers_compression: bool,
 }
 
 /// When the next message is sent.
@@ -118,7 +119,13 @@ impl Scenario {
             threads: load
                 .threads
                 .min(u16::try_from(load.connections).unwrap_or(u16::MAX)),
+            offers_compression: args.options.asks_to_compress(),
         })
+    }
+
+    /// Whether a count alone ends it.
+    pub(super) fn is_endless(&self) -> bool {
+        self.duration == NEVER
     }
 
     /// What it does, in one line for people.

@@ -26,6 +26,8 @@ pub(super) fn histogram() -> Histogram<u64> {
 pub(super) struct Tally {
     /// From the moment that a message was due until its answer came.
     pub(super) latency: Histogram<u64>,
+    /// The latest latency, and how often it came in a row: answers of one batch share it. Not in `latency` yet.
+    last: (u64, u64),
     /// From the beginning of each connection until it was open.
     pub(super) connect: Histogram<u64>,
     /// How much later than due this side sent.
@@ -33,6 +35,8 @@ pub(super) struct Tally {
     pub(super) sent: Traffic,
     pub(super) received: Traffic,
     pub(super) opened: u64,
+    /// Those that agreed on compression.
+    pub(super) compressed: u64,
     /// Connections that did not open.
     pub(super) failed: u64,
     /// Connections that ended before they were to.
@@ -64,26 +68,49 @@ impl Tally {
     pub(super) fn new() -> Self {
         Self {
             latency: histogram(),
+            last: (0, 0),
             connect: histogram(),
             lateness: histogram(),
             sent: Traffic::default(),
             received: Traffic::default(),
             opened: 0,
+            compressed: 0,
             failed: 0,
             lost: 0,
             errors: Errors::default(),
         }
     }
 
-    /// Adds what another has counted.
+    /// An answer took so long.
+    #[inline]
+    pub(super) fn measured(&mut self, nanos: u64) {
+        if nanos == self.last.0 {
+            self.last.1 += 1;
+        } else {
+            self.settle();
+            self.last = (nanos, 1);
+        }
+    }
+
+    /// Has all that was measured in `latency`, before anybody looks at it.
+    pub(super) fn settle(&mut self) {
+        let (nanos, count) = std::mem::take(&mut self.last);
+        if count > 0 {
+            self.latency.saturating_record_n(nanos, count);
+        }
+    }
+
+    /// Adds what another has counted and settled.
     pub(super) fn merge(&mut self, other: &Self) {
         let Self {
             latency,
+            last: _,
             connect,
             lateness,
             sent,
             received,
             opened,
+            compressed,
             failed,
             lost,
             errors,
@@ -100,6 +127,7 @@ impl Tally {
         self.sent.merge(*sent);
         self.received.merge(*received);
         self.opened += opened;
+        self.compressed += compressed;
         self.failed += failed;
         self.lost += lost;
         for (name, count) in &errors.0 {
@@ -110,6 +138,7 @@ impl Tally {
     /// Forgets what the warm-up has measured; connections and errors stay.
     pub(super) fn forget_traffic(&mut self) {
         self.latency.reset();
+        self.last = (0, 0);
         self.lateness.reset();
         self.sent = Traffic::default();
         self.received = Traffic::default();
@@ -158,7 +187,8 @@ mod tests {
     #[test]
     fn two_tallies_add_up() {
         let mut one = Tally::new();
-        one.latency.saturating_record(1_000_000);
+        one.measured(1_000_000);
+        one.settle();
         one.sent.add(10);
         one.errors.add("closed", 2);
         let mut sum = Tally::new();
@@ -175,6 +205,19 @@ mod tests {
         assert_eq!(sum.errors.by_count(), [("closed", 4)]);
         sum.forget_traffic();
         assert_eq!((sum.latency.len(), sum.errors.total()), (0, 4));
+    }
+
+    #[test]
+    fn what_is_measured_in_a_row_is_counted_one_by_one() {
+        let mut tally = Tally::new();
+        for nanos in [0, 0, 2_000, 2_000, 2_000, 9_000, 2_000] {
+            tally.measured(nanos);
+        }
+        tally.settle();
+        tally.settle();
+        let of = |nanos| tally.latency.count_at(nanos);
+        assert_eq!((of(0), of(2_000), of(9_000)), (2, 4, 1));
+        assert_eq!(tally.latency.len(), 7);
     }
 
     #[test]

@@ -112,11 +112,13 @@ async fn drive(
     let is_connecting = setup.scenario.mode == Mode::Connect;
     let mut opener = (!is_connecting).then(|| tokio::spawn(dialler.clone().open_all()));
     let pacer = Pacer::new().map_err(fault)?;
+    let alarm = traffic::with(|traffic| traffic.alarm.clone()).unwrap_or_default();
     let mut teller = Teller::new(setup.share.thread, reports);
     pacer.set(Duration::ZERO).map_err(fault)?;
     loop {
         tokio::select! {
             () = pacer.tick() => {}
+            () = alarm.notified() => {}
             changed = orders.changed() => {
                 let order = *orders.borrow_and_update();
                 match order {
@@ -233,7 +235,8 @@ impl Teller {
     }
 
     fn count(&self, traffic: &mut Traffic) {
-        let tally = std::mem::replace(&mut traffic.tally, Tally::new());
+        let mut tally = std::mem::replace(&mut traffic.tally, Tally::new());
+        tally.settle();
         self.tell(Report::Counted {
             thread: self.thread,
             when: self.when,

@@ -90,6 +90,10 @@ impl LimitOptions {
         }
     }
 
+    pub(super) const fn asks_to_compress(&self) -> bool {
+        self.compress
+    }
+
     /// Compresses only where that was asked for.
     pub(super) const fn compress_only_when_asked(&mut self) {
         self.no_compress = !self.compress;

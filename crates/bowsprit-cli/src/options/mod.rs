@@ -58,6 +58,11 @@ impl Options {
         self.tls.is_insecure()
     }
 
+    /// Whether compression was asked for by name.
+    pub(crate) const fn asks_to_compress(&self) -> bool {
+        self.limits.asks_to_compress()
+    }
+
     /// These options, with compression only where it was asked for.
     pub(crate) const fn compressing_only_when_asked(mut self) -> Self {
         self.limits.compress_only_when_asked();

@@ -158,18 +158,18 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// How many characters fit a row of the terminal, where that can be told.
 pub(crate) fn columns() -> Option<usize> {
-    columns_of(io::stdout())
+    size_of_terminal(io::stdout()).map(|(columns, _)| columns)
 }
 
-/// The same of another stream than standard output.
+/// How many columns and rows the terminal behind this stream has.
 #[cfg(unix)]
-pub(crate) fn columns_of(stream: impl std::os::fd::AsFd) -> Option<usize> {
+pub(crate) fn size_of_terminal(stream: impl std::os::fd::AsFd) -> Option<(usize, usize)> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col.into())
+    (size.ws_col > 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }
 
 #[cfg(not(unix))]
-pub(crate) fn columns_of<T>(_: T) -> Option<usize> {
+pub(crate) fn size_of_terminal<T>(_: T) -> Option<(usize, usize)> {
     None
 }
 

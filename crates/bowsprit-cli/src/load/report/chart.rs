@@ -7,10 +7,13 @@ use super::{count, digits, time};
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 70.0;
+const LEFT: f64 = 88.0;
 const RIGHT: f64 = 28.0;
 const TOP: f64 = 28.0;
-const BOTTOM: f64 = 26.0;
+const BOTTOM: f64 = 34.0;
+
+/// How far apart the names of lines are: they have room in the large letters of a phone, too.
+const LEGEND: f64 = 150.0;
 
 /// How many labels an axis has, about.
 const TICKS: f64 = 5.0;
@@ -68,7 +71,8 @@ pub(super) fn throughput(summary: &Summary) -> Option<String> {
             .collect(),
     };
     let lines = [
-        line("sent/s", "a", |point| point.sent),
+        // What comes back lies on what was sent where nothing is lost: the lower one is wider.
+        line("sent/s", "a under", |point| point.sent),
         line("received/s", "b", |point| point.received),
         line("opened/s", "d", |point| point.opened),
         line("errors/s", "c", |point| point.errors),
@@ -143,7 +147,7 @@ fn draw(lines: &[Line], across: Axis, up: Axis) -> Option<String> {
             "<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>\
              <text class=\"middle\" x=\"{at:.1}\" y=\"{:.1}\">{label}</text>",
             HEIGHT - BOTTOM,
-            HEIGHT - 8.0
+            HEIGHT - 7.0
         );
     }
     let mut legend = LEFT;
@@ -156,7 +160,7 @@ fn draw(lines: &[Line], across: Axis, up: Axis) -> Option<String> {
         // A single point is no line.
         let shape = if let [(across, up)] = line.points.as_slice() {
             format!(
-                "<circle class=\"{class} dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>",
+                "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>",
                 x(*across),
                 y(*up)
             )
@@ -173,7 +177,7 @@ fn draw(lines: &[Line], across: Axis, up: Axis) -> Option<String> {
             legend + 18.0,
             legend + 24.0
         );
-        legend += 110.0;
+        legend += LEGEND;
     }
     svg.push_str("</svg>\n");
     Some(svg)

@@ -15,14 +15,17 @@ margin:2em auto;padding:0 1em}\
 h1{font-size:1.3em;overflow-wrap:anywhere;margin-bottom:0}h2{font-size:1.05em;margin:1.6em 0 .3em}\
 p{color:var(--soft);margin:.2em 0}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25em .6em .25em 0;\
-border-bottom:1px solid var(--grid);vertical-align:top;overflow-wrap:anywhere}\
+border-bottom:1px solid var(--grid);vertical-align:top}\
+td{overflow-wrap:anywhere}th{white-space:nowrap}\
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
-.wide{overflow-x:auto}\
+.few{max-width:32em}\
 svg{width:100%;height:auto}svg text{fill:var(--soft);font:12px system-ui,sans-serif}\
 .end{text-anchor:end}.middle{text-anchor:middle}.grid{stroke:var(--grid)}\
 polyline,svg line{fill:none;stroke-width:1.8}\
 .a{stroke:var(--a)}.b{stroke:var(--b)}.c{stroke:var(--c)}.d{stroke:var(--d)}\
-.dot{fill:currentColor}.missed{color:var(--c);font-weight:600}.met{color:var(--d)}";
+polyline.under,svg line.under{stroke-width:7;opacity:.4}circle{stroke-width:6}\
+@media(max-width:600px){svg text{font-size:21px}polyline{stroke-width:3}polyline.under{stroke-width:12}}\
+.missed{color:var(--c);font-weight:600}.met{color:var(--d)}";
 
 pub(super) fn write(summary: &Summary) -> String {
     let mut page = String::new();
@@ -91,10 +94,16 @@ fn totals(page: &mut String, summary: &Summary) -> std::fmt::Result {
     let connections = &summary.connections;
     writeln!(
         page,
-        "<h2>Totals</h2>\n<table>\n<tr><th>Connections</th><td>{} opened, {} failed, {} lost</td></tr>",
+        "<h2>Totals</h2>\n<table>\n<tr><th>Connections</th><td>{} opened, {} failed, {} lost{}</td></tr>",
         count(connections.opened as f64),
         count(connections.failed as f64),
-        count(connections.lost as f64)
+        count(connections.lost as f64),
+        connections
+            .compressed
+            .map_or_else(String::new, |compressed| format!(
+                ", compression agreed on by {}",
+                count(compressed as f64)
+            ))
     )?;
     for (name, flow) in [("Sent", &summary.sent), ("Received", &summary.received)] {
         writeln!(
@@ -108,38 +117,49 @@ fn totals(page: &mut String, summary: &Summary) -> std::fmt::Result {
     }
     writeln!(
         page,
-        "</table>\n<h2>Times</h2>\n<div class=\"wide\"><table>\n<tr><th></th><th class=\"number\">samples</th>\
-         <th class=\"number\">mean</th><th class=\"number\">p50</th><th class=\"number\">p90</th>\
-         <th class=\"number\">p99</th><th class=\"number\">p99.9</th><th class=\"number\">p99.99</th>\
-         <th class=\"number\">max</th></tr>"
+        "</table>\n<h2>Times</h2>\n<table class=\"few\">\n<tr><th></th>"
     )?;
-    for (name, times) in [("Message", &summary.latency), ("Opening", &summary.connect)] {
-        if let Some(times) = times {
-            row(page, name, times)?;
-        }
+    let all = [
+        ("Messages", &summary.latency),
+        ("Opening", &summary.connect),
+    ];
+    let all: Vec<_> = all
+        .into_iter()
+        .filter_map(|(name, times)| Some((name, times.as_ref()?)))
+        .collect();
+    for (name, _) in &all {
+        write!(page, "<th class=\"number\">{name}</th>")?;
     }
-    writeln!(page, "</table></div>")
+    writeln!(page, "</tr>")?;
+    for (name, shown) in STATISTICS {
+        write!(page, "<tr><th>{name}</th>")?;
+        for (_, times) in &all {
+            write!(page, "<td class=\"number\">{}</td>", shown(times))?;
+        }
+        writeln!(page, "</tr>")?;
+    }
+    writeln!(page, "</table>")
 }
 
-fn row(page: &mut String, name: &str, times: &Times) -> std::fmt::Result {
-    write!(
-        page,
-        "<tr><th>{name}</th><td class=\"number\">{}</td>",
-        count(times.samples as f64)
-    )?;
-    for value in [
-        Some(times.mean_ms),
-        Some(times.p50_ms),
-        times.p90_ms,
-        times.p99_ms,
-        times.p999_ms,
-        times.p9999_ms,
-        Some(times.max_ms),
-    ] {
-        let value = value.map(time).unwrap_or_default();
-        write!(page, "<td class=\"number\">{value}</td>")?;
-    }
-    writeln!(page, "</tr>")
+/// A row of the table of times: its name, and what it shows.
+type Row = (&'static str, fn(&Times) -> String);
+
+/// What the table of times has, one below the other: side by side they do not fit a phone.
+const STATISTICS: [Row; 9] = [
+    ("samples", |times| count(times.samples as f64)),
+    ("min", |times| time(times.min_ms)),
+    ("mean", |times| time(times.mean_ms)),
+    ("p50", |times| time(times.p50_ms)),
+    ("p90", |times| or_nothing(times.p90_ms)),
+    ("p99", |times| or_nothing(times.p99_ms)),
+    ("p99.9", |times| or_nothing(times.p999_ms)),
+    ("p99.99", |times| or_nothing(times.p9999_ms)),
+    ("max", |times| time(times.max_ms)),
+];
+
+/// The time, where there are samples enough for it.
+fn or_nothing(millis: Option<f64>) -> String {
+    millis.map(time).unwrap_or_default()
 }
 
 fn errors(page: &mut String, summary: &Summary) -> std::fmt::Result {

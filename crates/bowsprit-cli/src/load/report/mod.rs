@@ -1,5 +1,6 @@
 //! The figures of a run for people, for programs, and as a page.
 
+mod bars;
 mod chart;
 mod csv;
 mod html;
@@ -9,6 +10,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+pub(super) use self::bars::bars;
 use super::args::ResultOptions;
 use super::outcome::Summary;
 use crate::printer::text::{escape, fault};

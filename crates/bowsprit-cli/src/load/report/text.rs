@@ -2,15 +2,12 @@
 
 use std::fmt::Write as _;
 
-use hdrhistogram::Histogram;
-
-use super::{bytes, count, digits, time};
+use super::{bars, bytes, count, digits, time};
 use crate::load::outcome::{Summary, Times};
-use crate::load::series::millis;
 
-/// How many bars the histogram has at most, and how long one is.
+/// How many bars the histogram has at most, and how wide a terminal it is to fit.
 const BARS: usize = 12;
-const BAR: f64 = 40.0;
+const COLUMNS: usize = 80;
 
 /// The tail that begins the second line of percentiles: two lines of four fit a narrow terminal.
 const WRAP: usize = 3;
@@ -39,6 +36,10 @@ fn figures(text: &mut String, summary: &Summary) -> std::fmt::Result {
         connections.failed,
         connections.lost
     )?;
+    if let Some(compressed) = connections.compressed {
+        let compressed = count(compressed as f64);
+        writeln!(text, "  compression  agreed on by {compressed} of them")?;
+    }
     if let Some(connect) = &summary.connect {
         writeln!(text, "  opening      {}", percentiles(connect, false))?;
     }
@@ -56,7 +57,9 @@ fn figures(text: &mut String, summary: &Summary) -> std::fmt::Result {
     }
     if let Some(latency) = &summary.latency {
         writeln!(text, "  latency      {}", percentiles(latency, true))?;
-        histogram(text, &latency.histogram)?;
+        for row in bars(&latency.histogram, BARS, COLUMNS) {
+            writeln!(text, "{row}")?;
+        }
     }
     match summary.error_kinds.as_slice() {
         [] => writeln!(text, "  errors       none")?,
@@ -109,49 +112,6 @@ fn percentiles(times: &Times, has_all: bool) -> String {
         let _ = write!(text, "{separator}{name} {}", time(value));
     }
     text
-}
-
-/// Bars over even steps of the logarithm: latencies spread over decades.
-fn histogram(text: &mut String, histogram: &Histogram<u64>) -> std::fmt::Result {
-    let (least, most) = (histogram.min().max(1), histogram.max().max(1));
-    let step = (most as f64 / least as f64)
-        .powf(1.0 / BARS as f64)
-        .max(1.05);
-    let mut rows = Vec::new();
-    let mut from = 0;
-    let mut to = least as f64;
-    while from < most && rows.len() <= BARS {
-        to *= step;
-        let end = if rows.len() == BARS {
-            u64::MAX
-        } else {
-            whole(to).max(from + 1)
-        };
-        let count = histogram.count_between(from, end - 1);
-        rows.push((end.min(most), count));
-        from = end;
-    }
-    let tallest = rows
-        .iter()
-        .map(|(_, count)| *count)
-        .max()
-        .unwrap_or(0)
-        .max(1);
-    for (end, count) in rows.iter().filter(|(_, count)| *count > 0) {
-        let length = (*count as f64 / tallest as f64 * BAR).ceil();
-        let bar: String = (0..)
-            .take_while(|n| f64::from(*n) < length)
-            .map(|_| '█')
-            .collect();
-        writeln!(text, "    ≤ {:>8}  {bar} {count}", time(millis(*end)))?;
-    }
-    Ok(())
-}
-
-/// A time that was stretched, as a whole number again.
-fn whole(nanos: f64) -> u64 {
-    let seconds = std::time::Duration::try_from_secs_f64(nanos / 1e9);
-    seconds.map_or(u64::MAX, crate::load::units::nanos)
 }
 
 fn own(text: &mut String, summary: &Summary) -> std::fmt::Result {

@@ -1,6 +1,5 @@
 //! What happens to connections: they open, fail and end, and answers come.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use bowsprit::{CloseCode, Closed, ConnectError, Context};
@@ -31,6 +30,7 @@ impl Traffic {
         self.open.push(index);
         self.has_opened = true;
         self.tally.opened += 1;
+        self.tally.compressed += u64::from(cx.info().deflate().is_some());
         self.tally.connect.saturating_record(took);
         if self.scenario.mode == Mode::Connect {
             // What ends it otherwise is as good.
@@ -78,6 +78,9 @@ impl Traffic {
                 && let Some(line) = self.line(moved)
             {
                 line.place = Some(place);
+            }
+            if self.open.is_empty() {
+                self.bare_since = self.now();
             }
         }
         self.waiting = self
@@ -148,31 +151,27 @@ impl Traffic {
         if !is_right {
             self.tally.errors.add("answer: not what was sent", 1);
         } else if asked.at >= self.measured {
-            self.tally
-                .latency
-                .saturating_record(now.saturating_sub(asked.at));
+            self.tally.measured(now.saturating_sub(asked.at));
+        }
+        if !line.owed.is_empty() {
+            self.pay_line(index, now, Some(cx));
         }
         if self.stage == Stage::Running {
             self.follow(index, cx, now);
-        } else if !line.owed.is_empty() {
-            self.pay_line(index, now, Some(cx));
         }
     }
 
     /// What follows an answer.
     #[inline]
     fn follow(&mut self, index: u32, cx: &mut Context<'_>, now: u64) {
-        let owes = self.line(index).is_some_and(|line| !line.owed.is_empty());
-        if owes {
-            self.pay_line(index, now, Some(cx));
-        }
         match &self.scenario.pace {
             Pace::Open(_) => {}
             Pace::Closed { think, .. } if think.is_zero() => {
                 self.send(index, now, Some(cx));
             }
             Pace::Closed { think, .. } => {
-                self.thinking.push(Reverse((now + nanos(*think), index)));
+                let due = now + nanos(*think);
+                self.think(index, due);
             }
         }
     }

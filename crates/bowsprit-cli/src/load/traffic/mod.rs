@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 pub(super) use self::probe::Probe;
 use self::read::Read;
@@ -28,8 +28,9 @@ use crate::options::Times;
 /// How much may wait on a thread to be sent, or for its answer: 24 bytes each.
 const MAX_WAITING: usize = 1 << 20;
 
-/// How long a thread sleeps at most.
+/// How long a thread sleeps at most; and while it sends with nothing to look for.
 const LONGEST_WAIT: Duration = Duration::from_millis(10);
+const LONGEST_WAIT_RUNNING: Duration = Duration::from_millis(100);
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -94,6 +95,8 @@ pub(super) struct Traffic {
     /// The number of the first line among those of all threads.
     first_line: u64,
     open: Vec<u32>,
+    /// Since when none is open, if none is.
+    bare_since: u64,
     /// Whose turn it is among the open ones.
     turn: usize,
     /// The number of the next send in the schedule, and how many threads share it.
@@ -115,6 +118,8 @@ pub(super) struct Traffic {
     owed: usize,
     owing: Vec<u32>,
     thinking: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Something is due earlier than what the thread sleeps for.
+    pub(super) alarm: Arc<Notify>,
     pub(super) permits: Arc<Semaphore>,
     read: Read,
     pub(super) tally: Tally,
@@ -153,6 +158,7 @@ impl Traffic {
                 .collect(),
             first_line: share.first_line,
             open: Vec::new(),
+            bare_since: 0,
             turn: 0,
             number: share.thread,
             step: share.threads,
@@ -167,6 +173,7 @@ impl Traffic {
             owed: 0,
             owing: Vec::new(),
             thinking: BinaryHeap::new(),
+            alarm: Arc::new(Notify::new()),
             permits: Arc::new(Semaphore::new(share.openings)),
             read: Read::default(),
             tally: Tally::new(),
@@ -196,6 +203,7 @@ impl Traffic {
         if self.stage == Stage::Opening && now >= self.start {
             self.stage = Stage::Running;
             self.is_beginning = true;
+            self.bare_since = now;
             self.plan_next();
         }
         if self.stage == Stage::Running {
@@ -252,7 +260,13 @@ impl Traffic {
                 is_refused || self.stage == Stage::Draining && self.live == 0 && self.promised == 0
             }
             _ if self.live == 0 => true,
-            Stage::Running => false,
+            // Reconnecting goes on for ever, and a count alone would never be reached.
+            Stage::Running => {
+                let patience = nanos(self.scenario.patience);
+                self.scenario.is_endless()
+                    && self.open.is_empty()
+                    && now > self.bare_since.saturating_add(patience)
+            }
             Stage::Draining => {
                 let last = self.silent.unwrap_or(now);
                 // Overdue answers are given up a little later than they are due.
@@ -293,11 +307,26 @@ impl Traffic {
             .filter(|_| self.stage == Stage::Running);
         let thought = thinking.map(|Reverse((due, _))| *due);
         let start = (self.stage == Stage::Opening).then_some(self.start);
-        let next = [due, thought, start].into_iter().flatten().min();
-        let wait = next.map_or(LONGEST_WAIT, |next| {
-            Duration::from_nanos(next.saturating_sub(now))
-        });
-        wait.min(LONGEST_WAIT)
+        let end = (self.stage == Stage::Running).then_some(self.end.min(self.next_second(now)));
+        let next = [due, thought, start, end].into_iter().flatten().min();
+        // Whether there is room for what is owed, or a count is reached, has to be looked for.
+        let has_nothing_to_look_for = self.owed == 0 && self.scenario.count.is_none();
+        let longest = if self.stage == Stage::Running && has_nothing_to_look_for {
+            LONGEST_WAIT_RUNNING
+        } else {
+            LONGEST_WAIT
+        };
+        next.map_or(longest, |next| {
+            Duration::from_nanos(next.saturating_sub(now)).min(longest)
+        })
+    }
+
+    /// When the next second of the measuring begins, or the measuring itself.
+    fn next_second(&self, now: u64) -> u64 {
+        match now.checked_sub(self.measured) {
+            Some(since) => self.measured + (since / SECOND + 1) * SECOND,
+            None => self.start.saturating_add(nanos(self.scenario.warmup)),
+        }
     }
 
     /// In which part of the run this moment is.
@@ -321,6 +350,14 @@ impl Traffic {
         }
     }
 
+    /// This connection sends then.
+    fn think(&mut self, index: u32, due: u64) {
+        self.thinking.push(Reverse((due, index)));
+        if self.thinking.peek() == Some(&Reverse((due, index))) {
+            self.alarm.notify_one();
+        }
+    }
+
     fn set_live(&mut self, index: u32, is_live: bool) {
         let Some(line) = self.lines.get_mut(index as usize) else {
             return;
@@ -334,5 +371,88 @@ impl Traffic {
 
     fn line(&mut self, index: u32) -> Option<&mut Line> {
         self.lines.get_mut(index as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::load::LoadArgs;
+    use crate::options::Plan;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+
+    /// The traffic of these options, sending and without an open connection, at 0 on its clock.
+    fn running(options: &[&str]) -> Traffic {
+        let words = [&["load"], options, &["ws://a"]].concat();
+        let args = Command::try_parse_from(words).expect("options").load;
+        let scenario = Arc::new(Scenario::new(&args).expect("a scenario"));
+        let times = Plan::new(&args.options).expect("a plan").times();
+        let share = Share {
+            thread: 0,
+            threads: 1,
+            lines: 3,
+            first_line: 0,
+            budget: scenario.count.unwrap_or(u64::MAX),
+            openings: 1,
+        };
+        let mut traffic = Traffic::new(scenario, times, Instant::now(), share);
+        traffic.run_from(0);
+        traffic.advance(0);
+        traffic
+    }
+
+    #[test]
+    fn a_thought_that_ends_before_all_others_wakes_the_thread() {
+        let mut traffic = running(&["--think", "1s"]);
+        let is_awake = |traffic: &Traffic| pin!(traffic.alarm.clone().notified()).enable();
+        for (index, due, wakes) in [(0, 9, true), (1, 12, false), (2, 5, true)] {
+            traffic.think(index, due);
+            assert_eq!(is_awake(&traffic), wakes, "{due}");
+        }
+    }
+
+    #[test]
+    fn sleeps_no_longer_than_until_the_next_second_or_the_end() {
+        let traffic = running(&["-d", "2500ms"]);
+        let idle = |millis: u64| traffic.idle_time(millis * 1_000_000).as_millis();
+        assert_eq!([idle(0), idle(990), idle(2_495)], [100, 10, 5]);
+        assert_eq!(running(&["-n", "9"]).idle_time(0), LONGEST_WAIT);
+        let mut full = running(&["-d", "1h"]);
+        full.owed = 1;
+        assert_eq!(full.idle_time(0), LONGEST_WAIT);
+    }
+
+    #[test]
+    fn a_count_is_given_up_when_no_connection_has_been_open_for_long() {
+        let is_over = |options: &[&str], seconds: u64| {
+            let mut traffic = running(options);
+            traffic.live = 1;
+            traffic.is_over(seconds * SECOND)
+        };
+        let count = ["-n", "9", "--answer-timeout", "3s"];
+        assert!(!is_over(&count, 3));
+        assert!(is_over(&count, 4));
+        // A time ends by itself.
+        assert!(!is_over(&["-d", "1h", "--answer-timeout", "3s"], 4));
+    }
+
+    #[test]
+    fn what_is_due_within_the_blink_of_a_timer_goes_along() {
+        let mut traffic = running(&["--rate", "100000/s", "-d", "1s"]);
+        // 10 µs apart: the one that is due and the five of the next 50 µs; no connection takes them.
+        traffic.send_due(0);
+        assert_eq!(traffic.tally.errors.total(), 6);
+        let mut traffic = running(&["--rate", "1000/s", "-d", "1s"]);
+        traffic.send_due(0);
+        assert_eq!(traffic.tally.errors.total(), 1);
     }
 }

@@ -1,7 +1,5 @@
 //! Who sends when: by the schedule, after an answer, or as soon as there is room.
 
-use std::cmp::Reverse;
-
 use bowsprit::{Context, Handle, Message};
 use rand::RngExt as _;
 
@@ -11,6 +9,10 @@ use crate::load::line::{Asked, Line};
 use crate::load::payload::Number;
 use crate::load::scenario::Pace;
 use crate::load::units::nanos;
+
+/// What is due so soon goes along with what is due now, and its clock starts then: to sleep and be woken costs
+/// more than all else, and the kernel's own timers are no more exact.
+const AHEAD: u64 = 50_000;
 
 impl Traffic {
     /// The first messages of a connection in a closed loop.
@@ -35,7 +37,7 @@ impl Traffic {
             if think > 0 {
                 // People do not all begin at once.
                 let due = now + self.rng.random_range(0..think);
-                self.thinking.push(Reverse((due, index)));
+                self.think(index, due);
             } else {
                 self.send(index, now, cx.as_deref_mut());
             }
@@ -44,8 +46,10 @@ impl Traffic {
 
     /// Takes what is due from the schedule, for one connection after the other.
     pub(super) fn send_due(&mut self, now: u64) {
+        // The warm-up must not borrow from what is measured.
+        let ahead = if now >= self.measured { AHEAD } else { 0 };
         while let Some(due) = self.due
-            && due <= now
+            && due <= now + ahead
             && self.budget > 0
         {
             self.number += self.step;
@@ -56,7 +60,7 @@ impl Traffic {
                 0
             };
             match self.open.get(self.turn).copied() {
-                Some(index) => self.send(index, due, None),
+                Some(index) => self.send(index, due.min(now), None),
                 None => self.tally.errors.add("send: no connection was open", 1),
             }
         }
