@@ -104,6 +104,8 @@ def stomp_answers(socket: ServerConnection, message: str) -> list:
                     "content-type": headers.get("content-type", "text/plain"),
                 }
                 answers.append(member.send(frame("MESSAGE", facts, body)))
+        case "DISCONNECT":
+            answers.append(socket.close())
         case other:
             raise ValueError(f"unknown command {other}")
     if "receipt" in headers:

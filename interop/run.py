@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 import accident_sessions
+import alike_sessions
 import display_sessions
 import load_sessions
 import oneshot_sessions
@@ -33,7 +34,7 @@ def main() -> int:
     try:
         rooms = [
             pipe_sessions, oneshot_sessions, option_sessions, probe_sessions, pty_sessions, use_sessions,
-            display_sessions, accident_sessions, load_sessions,
+            alike_sessions, display_sessions, accident_sessions, load_sessions,
         ]
         for check in chain.from_iterable(room.checks(lab) for room in rooms):
             if arguments.only in check.name:

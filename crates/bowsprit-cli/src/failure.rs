@@ -8,10 +8,10 @@ use bowsprit::{
     ConnectError, DialError, ProxyError, ProxyErrorKind, Stage, TlsError, TlsErrorKind,
 };
 
-use crate::connection::milliseconds;
 use crate::descriptors;
 use crate::events::{HttpAnswer, masked_uri};
 use crate::options::Times;
+use crate::printer::duration::milliseconds;
 use crate::printer::text::{escape, excerpt};
 use crate::status::Status;
 

@@ -17,6 +17,11 @@ pub(super) fn unknown(word: &str) -> String {
     if forms.contains(&word) {
         return format!("{shown} stands in front of its options: bowsprit {shown} [OPTIONS]");
     }
+    if word != "help" && words::names().any(|name| name == word) {
+        return format!(
+            "{shown} is a command, and commands are typed, piped in, or given to run: bowsprit run -e '{shown} ...'"
+        );
+    }
     if word == "help" {
         return "help is for the prompt; here it is bowsprit --help, or bowsprit FORM --help"
             .to_owned();

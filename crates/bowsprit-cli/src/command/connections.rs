@@ -207,7 +207,7 @@ fn every(rest: &str) -> Result<Command, String> {
     let work = match word {
         "send" => match sending::send(rest)? {
             super::Command::Send {
-                payload: sending::Payload::Block,
+                payload: sending::Payload::Block(_),
                 ..
             } => {
                 return Err("What repeats is one line: send a file, @path, for more".to_owned());

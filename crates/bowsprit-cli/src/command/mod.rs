@@ -17,7 +17,7 @@ pub(crate) mod words;
 
 pub(crate) use ids::{Id, Ids, Name, Part};
 pub(crate) use parse::parse;
-pub(crate) use sending::{Closing, Payload, QUOTES};
+pub(crate) use sending::{Closing, Lines, Payload, QUOTES};
 
 /// The port that `serve` takes unless told otherwise: the one of the tutorial's echo server.
 pub(crate) const DEFAULT_PORT: u16 = 9002;

@@ -7,7 +7,7 @@ use super::{Ids, codes};
 use crate::options::Time;
 use crate::printer::text::excerpt;
 use crate::script::check::Pattern;
-use crate::script::json;
+use crate::script::path;
 use crate::script::relation::{self, Relation};
 use crate::script::variables::{check_name, is_plain, word};
 
@@ -170,7 +170,7 @@ impl Part {
     fn check(&self) -> Result<(), String> {
         match self {
             Self::Whole => Ok(()),
-            Self::Json(path) => check_plain(Some(path), |path| json::parse(path).map(drop)),
+            Self::Json(path) => check_plain(Some(path), |text| path::parse(text).map(drop)),
             Self::Matches(text) => check_plain(Some(text), |text| relation::regex(text).map(drop)),
         }
     }

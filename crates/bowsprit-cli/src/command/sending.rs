@@ -38,7 +38,16 @@ pub(crate) enum Payload {
     /// A text message that must be JSON; it may go on in the lines that follow.
     Json(String),
     /// A text message: the lines that follow, up to the closing quotes.
-    Block,
+    Block(Lines),
+}
+
+/// How the lines of a message are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// With a value for each variable.
+    Expanded,
+    /// As they are written.
+    Literal,
 }
 
 /// How a connection is closed.
@@ -64,7 +73,7 @@ fn payload(message: &str) -> Result<Payload, String> {
     let (word, operand) = split_blank(message);
     let rest = operand.unwrap_or_default();
     Ok(match word {
-        QUOTES if rest.trim().is_empty() => Payload::Block,
+        QUOTES if rest.trim().is_empty() => Payload::Block(Lines::Expanded),
         "\"\"" if rest.trim().is_empty() => Payload::Text(String::new()),
         "--" => Payload::Text(rest.to_owned()),
         "--hex" => {
@@ -176,7 +185,7 @@ mod tests {
             ("\"\"", Payload::Text(String::new())),
             ("-- \"\"", Payload::Text("\"\"".to_owned())),
             ("-- @home", Payload::Text("@home".to_owned())),
-            ("\"\"\"", Payload::Block),
+            ("\"\"\"", Payload::Block(Lines::Expanded)),
             ("\"\"\"x", Payload::Text("\"\"\"x".to_owned())),
             ("--hex 00ff", Payload::Binary(vec![0, 255])),
             ("--base64 AP8=", Payload::Binary(vec![0, 255])),

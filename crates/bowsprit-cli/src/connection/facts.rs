@@ -6,9 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 use bowsprit::proto::Uri;
 use bowsprit::{Closed, Compressed, Compression, Initiator, TlsInfo};
 
-use super::{Connection, Stage, Way, milliseconds, party};
+use super::{Connection, Stage, Way, party};
 use crate::events::{cause, mask};
 use crate::network::Failure;
+use crate::printer::duration::milliseconds;
 use crate::printer::text::{escape, excerpt};
 
 /// How many of a certificate's names are shown, and how much of them.

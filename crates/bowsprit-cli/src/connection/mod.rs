@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bowsprit::{Closed, ConnectionInfo, Handle, Initiator, Message, State};
 
@@ -264,20 +264,4 @@ pub(crate) const fn party(initiator: Initiator) -> &'static str {
         Initiator::Local => "this side",
         Initiator::Remote => "peer",
     }
-}
-
-/// A duration for people: hundredths of a millisecond below one, whole ones from ten on.
-pub(crate) fn milliseconds(duration: Duration) -> String {
-    seconds(duration.as_secs_f64())
-}
-
-/// The same for a number of seconds.
-pub(crate) fn seconds(seconds: f64) -> String {
-    let millis = seconds * 1e3;
-    let decimals = if millis < 1.0 {
-        2
-    } else {
-        usize::from(millis < 10.0)
-    };
-    format!("{millis:.decimals$} ms")
 }

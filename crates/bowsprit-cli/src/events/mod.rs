@@ -15,7 +15,7 @@ mod pings;
 mod time;
 
 pub(crate) use compression::{Came, CompressedBothWays, Gauge};
-pub(crate) use ending::{Ended, Party, cause};
+pub(crate) use ending::{CloseText, Ended, Party, cause};
 pub(crate) use http::HttpAnswer;
 pub(crate) use mask::{is_secret_header_line, is_secret_name, uri as masked_uri};
 pub(crate) use object::{Object, Trips};

@@ -49,6 +49,16 @@ pub(crate) fn parse(text: &str) -> Result<(Options, Several, String), String> {
     Ok((line.options, line.several, uri.clone()))
 }
 
+/// The options in a line behind another command, words quoted as in a shell.
+///
+/// # Errors
+///
+/// When something is no option or has a wrong value. The text is what to answer, escaped.
+pub(crate) fn of_line<T: Parser>(text: &str) -> Result<T, String> {
+    let words = shell_words::split(text).map_err(|_| "A quotation mark is not closed")?;
+    T::try_parse_from(words).map_err(|error| first_line(&error))
+}
+
 /// The definition of `connect` at the prompt.
 pub(crate) fn line_definition() -> Command {
     Line::command()
@@ -114,12 +124,15 @@ fn sentence(error: &clap::Error) -> String {
         }
         ErrorKind::ArgumentConflict => format!("Option {option} is given twice"),
         ErrorKind::TooManyValues => format!("Option {option} takes no value"),
-        _ => {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            escape(line.trim_start_matches("error: ")).into_owned()
-        }
+        _ => first_line(error),
     }
+}
+
+/// What clap says in the first line of many.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    escape(line.trim_start_matches("error: ")).into_owned()
 }
 
 /// The options, each explained in a line, under their headings.

@@ -20,7 +20,8 @@ pub(crate) use farewell::Farewell;
 pub(crate) use limits::Keep;
 pub(crate) use limits::LimitOptions;
 pub(crate) use line::{
-    carries_secret, from_words, help, is_secret, line_definition, names, parse, setting, takes_file,
+    carries_secret, from_words, help, is_secret, line_definition, names, of_line, parse, setting,
+    takes_file,
 };
 pub(crate) use plan::Plan;
 use request::RequestOptions;

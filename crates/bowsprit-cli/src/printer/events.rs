@@ -5,9 +5,9 @@ use bowsprit::Message;
 use super::palette::{Palette, Role};
 use super::text::{escape, excerpt};
 use super::view::{Form, TEXT_EXCERPT};
-use crate::connection::seconds;
 use crate::events::{Direction, Ended, Event, Failed, Opcode, Opened, Payload, What};
 use crate::options::View;
+use crate::printer::duration::seconds;
 
 /// The line for people; `None` where an event is for programs only.
 pub(crate) fn line(event: &Event) -> Option<String> {

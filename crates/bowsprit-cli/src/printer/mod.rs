@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::events::Event;
 
 mod display;
+pub(crate) mod duration;
 pub(crate) mod events;
 mod flood;
 pub(crate) mod hex;

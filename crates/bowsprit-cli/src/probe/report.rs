@@ -3,8 +3,8 @@
 use std::io;
 
 use super::stages::{Checked, Facts, Stage, Tried};
-use crate::connection::seconds;
 use crate::events::{CertificateFacts, HttpAnswer, TlsFacts};
+use crate::printer::duration::seconds;
 use crate::printer::text::{escape, excerpt};
 use crate::printer::{Output as _, Printer};
 use crate::status::Status;

@@ -9,12 +9,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use crate::network;
-use crate::options::{Options, Time};
-use crate::printer::text::{escape, fault};
+use crate::options::{self, Options, Time};
+use crate::printer::text::fault;
 use crate::signals::Signals;
 
 mod compare;
 mod har;
+mod mirror;
 mod play;
 mod reader;
 mod recorder;
@@ -146,12 +147,7 @@ impl ReplayArgs {
     ///
     /// When it is wrong; the text is what to answer, escaped.
     pub(crate) fn of_line(text: &str) -> Result<Self, String> {
-        let words = shell_words::split(text).map_err(|_| "A quotation mark is not closed")?;
-        let line = Line::try_parse_from(words).map_err(|error| {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            escape(line.trim_start_matches("error: ")).into_owned()
-        })?;
+        let line: Line = options::of_line(text)?;
         match line.args.serve {
             Some(_) => Err("replay --serve is for the command line".to_owned()),
             None => Ok(line.args),

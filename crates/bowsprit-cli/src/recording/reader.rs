@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::har;
+use super::mirror::mirrored;
 use crate::events::{Event, FORMAT, What};
 use crate::printer::text::{escape, fault};
 
@@ -31,6 +32,10 @@ pub(crate) struct Lines {
     number: u64,
     /// Where the next line begins.
     offset: u64,
+    /// A server wrote it, and not a client.
+    is_of_server: bool,
+    /// The second event of the last line.
+    pending: Option<Line>,
 }
 
 /// One line, read.
@@ -85,12 +90,26 @@ impl Record {
         self.lines.is_none()
     }
 
-    /// The lines from the one on that has this number and begins there.
+    /// All of its lines.
     ///
     /// # Errors
     ///
     /// When the file cannot be read any more.
-    pub(crate) fn lines(&self, number: u64, offset: u64) -> Result<Lines, String> {
+    pub(crate) fn lines(&self) -> Result<Lines, String> {
+        self.lines_from(1, 0, false)
+    }
+
+    /// The lines from the one on that has this number and begins there, and was written by a server or not.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub(crate) fn lines_from(
+        &self,
+        number: u64,
+        offset: u64,
+        is_of_server: bool,
+    ) -> Result<Lines, String> {
         let stream: Box<dyn BufRead + Send> = match &self.lines {
             Some(lines) => {
                 let mut lines = Cursor::new(Arc::clone(lines));
@@ -109,6 +128,8 @@ impl Record {
             stream,
             number: number.saturating_sub(1),
             offset,
+            is_of_server,
+            pending: None,
         })
     }
 
@@ -123,12 +144,50 @@ impl Record {
 }
 
 impl Lines {
-    /// The next line that is not blank, or `None` at the end.
+    /// Whether a server wrote the last line. It is told as its clients would have written it.
+    pub(crate) const fn is_of_server(&self) -> bool {
+        self.is_of_server
+    }
+
+    /// The next event, or line that is none, as a client writes them; `None` at the end.
     ///
     /// # Errors
     ///
     /// When the file cannot be read, or the line is too long.
     pub(crate) fn next(&mut self) -> Result<Option<Line>, String> {
+        loop {
+            if let Some(line) = self.pending.take() {
+                return Ok(Some(line));
+            }
+            let Some(line) = self.read()? else {
+                return Ok(None);
+            };
+            let Ok(event) = line.event else {
+                return Ok(Some(line));
+            };
+            match event.what {
+                What::Start { .. } => self.is_of_server = false,
+                What::Serve { .. } => self.is_of_server = true,
+                _ => {}
+            }
+            let (first, second) = if self.is_of_server {
+                mirrored(event)
+            } else {
+                (Some(event), None)
+            };
+            let at = |event| Line {
+                event: Ok(event),
+                ..line
+            };
+            self.pending = second.map(at);
+            if let Some(event) = first {
+                return Ok(Some(at(event)));
+            }
+        }
+    }
+
+    /// The next line that is not blank.
+    fn read(&mut self) -> Result<Option<Line>, String> {
         loop {
             let mut line = Vec::new();
             let offset = self.offset;

@@ -9,8 +9,8 @@ use super::ReplayArgs;
 use super::compare::{Difference, is_fact};
 use super::tapes::Tape;
 use super::voice::Voice;
-use crate::connection::seconds;
 use crate::events;
+use crate::printer::duration::seconds;
 use crate::printer::text::escape;
 use crate::status::Status;
 

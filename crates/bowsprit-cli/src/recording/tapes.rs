@@ -29,6 +29,8 @@ pub(crate) struct Tape {
     pub(crate) last: u64,
     /// Where its first line begins.
     pub(crate) offset: u64,
+    /// A server wrote it down.
+    is_of_server: bool,
     /// How many messages the client and the server sent.
     pub(crate) sent: u64,
     pub(crate) received: u64,
@@ -108,7 +110,7 @@ impl Tapes {
     ///
     /// When it cannot be read, a line is broken, or it has another format; the text names the line.
     pub(crate) fn read(record: Record) -> Result<Self, String> {
-        let mut lines = record.lines(1, 0)?;
+        let mut lines = record.lines()?;
         let mut tapes = Self {
             record,
             all: Vec::new(),
@@ -154,7 +156,8 @@ impl Tapes {
             backward += u64::from(event.time < time && !is_start);
             time = event.time;
             if let Some(index) = sorter.place(&event) {
-                self.add(index, event, (line.number, line.offset), sorter.sessions)?;
+                let place = (line.number, line.offset, lines.is_of_server());
+                self.add(index, event, place, sorter.sessions)?;
             }
         }
         if let Some((number, _)) = cut {
@@ -167,6 +170,16 @@ impl Tapes {
             ));
         }
         Ok(sorter.sessions)
+    }
+
+    /// The lines from the first of a connection on.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read any more.
+    pub(crate) fn lines_of(&self, tape: &Tape) -> Result<Lines, String> {
+        let record = &self.record;
+        record.lines_from(tape.first, tape.offset, tape.is_of_server)
     }
 
     /// Names the connections: an id alone where that is enough.
@@ -195,7 +208,7 @@ impl Tapes {
         &mut self,
         index: usize,
         event: Event,
-        (number, offset): (u64, u64),
+        (number, offset, is_of_server): (u64, u64, bool),
         session: u32,
     ) -> Result<(), String> {
         if index == MAX_TAPES {
@@ -220,6 +233,7 @@ impl Tapes {
                 first: number,
                 last: number,
                 offset,
+                is_of_server,
                 sent: 0,
                 received: 0,
             });

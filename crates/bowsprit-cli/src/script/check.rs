@@ -3,7 +3,8 @@
 use bowsprit::Message;
 use regex::Regex;
 
-use super::json::{JsonCheck, Wanted, split_path};
+use super::json::{JsonCheck, Wanted};
+use super::path::split_path;
 use super::relation::{self, Relation};
 use super::variables;
 use crate::printer::hex;

@@ -91,10 +91,23 @@ impl Loader {
                 .map_err(|error| fault(&error))
                 .and_then(|file| self.read(file))
         };
-        let steps = match bytes {
-            Ok(bytes) => self.parse(&name, path, &bytes, (0, false)),
-            Err(why) => return Err(vec![format!("{}: {why}", escape(&name))]),
-        };
+        match bytes {
+            Ok(bytes) => self.whole(&name, path, &bytes),
+            Err(why) => Err(vec![format!("{}: {why}", escape(&name))]),
+        }
+    }
+
+    /// Reads a script that was given as lines; what it includes counts from the current folder.
+    ///
+    /// # Errors
+    ///
+    /// With a line for each fault, escaped.
+    pub(crate) fn load_lines(self, name: &str, lines: &[String]) -> Result<Script, Vec<String>> {
+        self.whole(name, Path::new(""), lines.join("\n").as_bytes())
+    }
+
+    fn whole(mut self, name: &str, path: &Path, bytes: &[u8]) -> Result<Script, Vec<String>> {
+        let steps = self.parse(name, path, bytes, None);
         self.finish().map(|(commands, tests)| Script {
             steps,
             commands,
@@ -190,7 +203,7 @@ impl Loader {
         let file = File::open(&path).map_err(|error| failed(&fault(&error)))?;
         let bytes = self.read(file).map_err(|why| failed(&why))?;
         let outer = (self.depth() + depth, self.is_in_test() || is_in_test);
-        Ok(self.parse(&shown, &real, &bytes, outer))
+        Ok(self.parse(&shown, &real, &bytes, Some(outer)))
     }
 
     fn read(&mut self, stream: impl io::Read) -> Result<Vec<u8>, String> {
@@ -205,9 +218,16 @@ impl Loader {
         Ok(bytes)
     }
 
-    fn parse(&mut self, name: &str, path: &Path, bytes: &[u8], outer: (usize, bool)) -> Steps {
+    /// The steps of a file; of one that is included with how deep in blocks, and whether in a test.
+    fn parse(
+        &mut self,
+        name: &str,
+        path: &Path,
+        bytes: &[u8],
+        included: Option<(usize, bool)>,
+    ) -> Steps {
         let path = path.canonicalize().unwrap_or_default();
-        let (depth, is_in_test) = outer;
+        let (depth, is_in_test) = included.unwrap_or_default();
         self.open.push(Open {
             path,
             depth,
@@ -234,6 +254,9 @@ impl Loader {
             }
         }
         parser.end(self);
+        if included.is_some() {
+            parser.leave_use(number);
+        }
         self.open.pop();
         parser.take()
     }
@@ -251,7 +274,7 @@ impl Loader {
     ) -> Result<(), String> {
         self.defined.extend(defined.map(str::to_owned));
         self.tests.extend(test.map(str::to_owned));
-        self.note_uses(line)
+        self.note_uses(&line.place, &line.text)
     }
 
     /// Looks at a command, as far as that can be done before it is carried out.
@@ -259,22 +282,12 @@ impl Loader {
     /// # Errors
     ///
     /// When it is none; the text says why, escaped.
-    pub(crate) fn check(&mut self, line: &Line) -> Result<(), String> {
-        self.commands += 1;
-        if line.text.starts_with('>') {
-            // A message as it is written.
-            return Ok(());
-        }
-        self.note_uses(line)?;
-        let word = variables::word(&line.text).map_or("", |(word, _)| word);
-        if word == "use" {
-            return Err(
-                "use is for lines that are typed: in a script name the connection, as in send 0 hello"
-                    .to_owned(),
-            );
-        }
-        if is_plain(&line.text) || script::is_own(word) {
-            if let Some(Command::Script(command)) = command::parse(&line.text)? {
+    pub(crate) fn check(&mut self, place: &Place, line: &str) -> Result<(), String> {
+        self.count();
+        self.note_uses(place, line)?;
+        let word = variables::word(line).map_or("", |(word, _)| word);
+        if is_plain(line) || script::is_own(word) {
+            if let Some(Command::Script(command)) = command::parse(line)? {
                 self.defined.extend(command.defined().map(str::to_owned));
             }
             return Ok(());
@@ -286,15 +299,20 @@ impl Loader {
         Ok(())
     }
 
-    fn note_uses(&mut self, line: &Line) -> Result<(), String> {
-        for piece in variables::pieces(&line.text)? {
+    /// Counts a line that is carried out.
+    pub(crate) const fn count(&mut self) {
+        self.commands += 1;
+    }
+
+    fn note_uses(&mut self, place: &Place, line: &str) -> Result<(), String> {
+        for piece in variables::pieces(line)? {
             if let Piece::Value {
                 name,
                 default: None,
             } = piece
                 && self.used.insert(name.to_owned())
             {
-                self.uses.push((line.place.clone(), name.to_owned()));
+                self.uses.push((place.clone(), name.to_owned()));
             }
         }
         Ok(())

@@ -20,12 +20,15 @@ use crate::signals::{self, Signals};
 use crate::status::Status;
 
 pub(crate) mod check;
+pub(crate) mod head;
 pub(crate) mod json;
 pub(crate) mod load;
 mod output;
 pub(crate) mod parse;
+pub(crate) mod path;
 pub(crate) mod relation;
 pub(crate) mod report;
+pub(crate) mod scanner;
 pub(crate) mod secrets;
 pub(crate) mod steps;
 pub(crate) mod variables;
@@ -35,12 +38,19 @@ use output::ScriptOutput;
 use report::{Suite, Transcript};
 use variables::Variables;
 
+/// What a script is called whose lines stand on the command line.
+const COMMAND_LINE: &str = "command line";
+
 /// `bowsprit run FILE...`
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The scripts, each a session of its own; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "execute", value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// Carry out this line in place of a file; repeatable
+    #[arg(short, long, value_name = "LINE", conflicts_with = "files")]
+    execute: Vec<String>,
 
     /// Give a variable its value
     #[arg(long, value_name = "NAME=VALUE")]
@@ -90,10 +100,9 @@ pub(crate) fn run(args: &RunArgs, config: Option<&PathBuf>) -> Result<u8, String
     let mut suites = Vec::new();
     let mut status = 0;
     let mut has_stopped = false;
-    for (path, script) in args.files.iter().zip(&scripts) {
-        let name = name_of(path);
+    for (name, script) in &scripts {
         if has_stopped {
-            suites.push(Suite::skipped(&name, &script.tests));
+            suites.push(Suite::skipped(name, &script.tests));
             continue;
         }
         let run = Run {
@@ -123,8 +132,8 @@ pub(crate) fn run(args: &RunArgs, config: Option<&PathBuf>) -> Result<u8, String
     Ok(status)
 }
 
-/// Reads all scripts: a mistake in the last one is told before the first one runs.
-fn load(args: &RunArgs) -> Result<Vec<Script>, String> {
+/// Reads all scripts, each with its name: a mistake in the last one is told before the first one runs.
+fn load(args: &RunArgs) -> Result<Vec<(String, Script)>, String> {
     if args
         .files
         .iter()
@@ -137,18 +146,27 @@ fn load(args: &RunArgs) -> Result<Vec<Script>, String> {
     let variables = variables(args)?;
     let mut scripts = Vec::new();
     let mut count = 0;
-    for path in &args.files {
-        match Loader::new(variables.names()).load(path) {
+    let loader = || Loader::new(variables.names());
+    let files = args.files.iter();
+    let files = files.map(|path| (name_of(path), loader().load(path)));
+    let lines = Some(&args.execute).filter(|lines| !lines.is_empty());
+    let lines = lines.map(|lines| {
+        (
+            COMMAND_LINE.to_owned(),
+            loader().load_lines(COMMAND_LINE, lines),
+        )
+    });
+    for (name, script) in files.chain(lines) {
+        match script {
             Ok(script) => {
                 if args.check {
                     let (commands, tests) = (script.commands, script.tests.len());
-                    let name = name_of(path);
                     printer::warn(&format!(
                         "{}: no mistakes found in {commands} commands, {tests} tests",
                         escape(&name)
                     ));
                 }
-                scripts.push(script);
+                scripts.push((name, script));
             }
             Err(faults) => {
                 count += faults.len();
@@ -195,7 +213,7 @@ struct Run<'a> {
     args: &'a RunArgs,
     /// The configuration file that was asked for.
     config: Option<&'a PathBuf>,
-    name: String,
+    name: &'a str,
     script: &'a Script,
 }
 
@@ -238,7 +256,7 @@ impl Run<'_> {
             variables,
             keeps_going: args.keep_going,
             is_verbose: args.display.verbose > 0,
-            name: name.clone(),
+            name: name.to_owned(),
             transcript,
         };
         session.run_script(script, course);
@@ -253,7 +271,7 @@ impl Run<'_> {
         let begun = cases.iter().filter(|case| case.is_test).count();
         let skipped = script.tests.iter().skip(begun).cloned().collect();
         let suite = Suite {
-            name,
+            name: name.to_owned(),
             cases,
             skipped,
             took: since.elapsed(),

@@ -2,19 +2,15 @@
 
 use std::rc::Rc;
 
+use super::head::{Head, for_each, repeat, test};
 use super::load::Loader;
+use super::scanner::Scanner;
 use super::steps::{Line, Place, Step, Steps};
-use super::variables::{self, check_name, is_plain};
+use super::variables::{self, is_plain};
 use crate::printer::text::excerpt;
 
 /// How deep blocks may stand in each other.
 const MAX_DEPTH: usize = 32;
-
-/// The most rounds of a `repeat`.
-const MAX_ROUNDS: u64 = 1_000_000_000_000;
-
-/// The most bytes of values that a `for` goes through: each takes some memory, and a peer may send them.
-const MAX_VALUES: usize = 1 << 20;
 
 /// What opens a text of several lines at the end of one, and closes it in a line of its own.
 const FENCE: &str = "\"\"\"";
@@ -31,13 +27,18 @@ pub(crate) struct Parser {
     /// The blocks that are open, the innermost last.
     blocks: Vec<OpenBlock>,
     steps: Vec<Step>,
+    /// Behind a `use`: lines are messages, and commands begin with a slash.
+    is_in_use: bool,
 }
 
+/// What goes on in the lines behind its first.
 #[derive(Debug)]
 struct OpenText {
     place: Place,
     head: String,
     lines: Vec<String>,
+    /// It is JSON, and goes on until that is complete; else to the closing quotes.
+    json: Option<Scanner>,
 }
 
 /// A block without its end, and the steps around it.
@@ -48,28 +49,19 @@ struct OpenBlock {
     around: Vec<Step>,
 }
 
-#[derive(Debug)]
-enum Head {
-    Repeat {
-        count: String,
-        name: Option<String>,
-    },
-    For {
-        name: String,
-        values: String,
-    },
-    Test {
-        name: String,
-    },
-    /// What was meant cannot be told.
-    Wrong,
-}
-
 impl Parser {
     /// A parser of the lines of this file.
     pub(crate) fn of_file(name: &str) -> Self {
         Self {
             file: Some(name.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A parser of lines that are typed; where lines are messages, if one is in use.
+    pub(crate) fn of_typed(is_in_use: bool) -> Self {
+        Self {
+            is_in_use,
             ..Self::default()
         }
     }
@@ -105,12 +97,43 @@ impl Parser {
     /// No more lines come.
     pub(crate) fn end(&mut self, loader: &mut Loader) {
         if let Some(text) = self.text.take() {
-            let fault = format!("No {FENCE} ends the text that begins here");
+            let fault = match text.json {
+                Some(_) => "The JSON value that begins here is not complete".to_owned(),
+                None => format!("No {FENCE} ends the text that begins here"),
+            };
             loader.fault(&text.place, &fault);
         }
+        let hint = if self.is_in_use {
+            " (behind use, end is a message: /use comes first)"
+        } else {
+            ""
+        };
         while let Some(block) = self.blocks.pop() {
             let word = block.head.word();
-            loader.fault(&block.line.place, &format!("No end for this {word}"));
+            loader.fault(&block.line.place, &format!("No end for this {word}{hint}"));
+        }
+    }
+
+    /// Lines are commands again behind this file, whatever they were at its end.
+    pub(crate) fn leave_use(&mut self, number: u64) {
+        if std::mem::take(&mut self.is_in_use) {
+            self.steps.push(Step::Line(Rc::new(Line {
+                place: Place {
+                    file: self.file.clone(),
+                    line: number,
+                },
+                text: "/use".to_owned(),
+                head: None,
+            })));
+        }
+    }
+
+    /// Whether the line is a message as it is written, and no command.
+    fn is_message(&self, line: &str) -> bool {
+        if self.is_in_use {
+            slash_command(line).is_none()
+        } else {
+            line.starts_with('>')
         }
     }
 
@@ -127,12 +150,22 @@ impl Parser {
     /// The logical line that ends with this one, unless a text goes on behind it.
     fn whole(&mut self, place: Place, line: &str) -> Option<Rc<Line>> {
         let Some(text) = &mut self.text else {
-            if Self::opens_text(line) {
-                let head = line.trim_end().trim_end_matches(FENCE);
+            let opens = if self.is_in_use && self.is_message(line) {
+                line.trim_end() == FENCE
+            } else {
+                Self::opens_text(line)
+            };
+            let json = if opens { None } else { self.open_json(line) };
+            if opens || json.is_some() {
+                let head = match json {
+                    Some(_) => line,
+                    None => line.trim_end().trim_end_matches(FENCE),
+                };
                 self.text = Some(OpenText {
                     place,
                     head: head.to_owned(),
                     lines: Vec::new(),
+                    json,
                 });
                 return None;
             }
@@ -143,6 +176,13 @@ impl Parser {
                 head: None,
             }));
         };
+        if let Some(scanner) = &mut text.json {
+            text.lines.push(line.to_owned());
+            if scanner.is_open_after("\n") && scanner.is_open_after(line) {
+                return None;
+            }
+            return self.text.take().map(|text| Rc::new(text.complete()));
+        }
         if line.trim() != FENCE {
             text.lines.push(line.to_owned());
             return None;
@@ -151,12 +191,41 @@ impl Parser {
         self.text.take().map(|text| Rc::new(text.close(indent)))
     }
 
+    /// The state of a JSON value that a `send` leaves open at the end of the line.
+    fn open_json(&self, line: &str) -> Option<Scanner> {
+        let command = match self.is_in_use {
+            true => slash_command(line)?,
+            false => line,
+        };
+        let (send, rest) = variables::word(command)?;
+        let (_, rest) = variables::word(rest?)?;
+        let (json, value) = variables::word(rest?)?;
+        let mut scanner = Scanner::default();
+        let is_open = send == "send" && json == "--json" && scanner.is_open_after(value?);
+        is_open.then_some(scanner)
+    }
+
     fn take_line(&mut self, line: &Rc<Line>, loader: &mut Loader) -> Result<(), String> {
-        let Some((word, rest)) = variables::word(&line.text) else {
+        let text = line.text.as_str();
+        if text.trim_start().starts_with('#') {
+            return Ok(());
+        }
+        if self.is_message(text) {
+            if !text.is_empty() {
+                loader.count();
+                self.steps.push(Step::Line(Rc::clone(line)));
+            }
+            return Ok(());
+        }
+        let command = match self.is_in_use {
+            true => slash_command(text).unwrap_or(text),
+            false => text,
+        };
+        let Some((word, rest)) = variables::word(command) else {
             return Ok(());
         };
-        if word.starts_with('#') {
-            return Ok(());
+        if self.is_in_use && BLOCK_WORDS.contains(&word) {
+            return Err(refused_in_use(word));
         }
         let rest = rest.unwrap_or_default();
         match word {
@@ -179,8 +248,9 @@ impl Parser {
                 Ok(())
             }
             _ => {
-                loader.check(line)?;
+                loader.check(&line.place, command)?;
                 self.steps.push(Step::Line(Rc::clone(line)));
+                self.is_in_use = enters_use(command).unwrap_or(self.is_in_use);
                 Ok(())
             }
         }
@@ -247,9 +317,36 @@ impl Parser {
     }
 }
 
+/// The command in a line where lines are messages.
+pub(crate) fn slash_command(line: &str) -> Option<&str> {
+    let command = line.strip_prefix('/')?;
+    (!command.starts_with('/')).then_some(command)
+}
+
+/// Whether lines are messages behind this command, a `use`; `None` for all others.
+pub(crate) fn enters_use(command: &str) -> Option<bool> {
+    let (word, rest) = variables::word(command)?;
+    let rest = rest.unwrap_or_default().trim();
+    (word == "use").then_some(!matches!(rest, "" | "none"))
+}
+
+/// What to answer to a command of several lines where lines are messages.
+pub(crate) fn refused_in_use(word: &str) -> String {
+    format!("{word} goes on in further lines, which are messages now: /use comes first")
+}
+
 impl OpenText {
+    /// The line that the JSON value belongs to, with all of it.
+    fn complete(self) -> Line {
+        Line {
+            place: self.place,
+            text: format!("{}\n{}", self.head, self.lines.join("\n")),
+            head: Some(self.head),
+        }
+    }
+
     /// The line that the text belongs to, with the text at its end; the lines lose the indent of the
-    /// closing fence.
+    /// closing fence. Where lines are messages the text is the line, behind the quotes and a line end.
     fn close(self, indent: &str) -> Line {
         let lines = self.lines.iter();
         let lines: Vec<&str> = lines
@@ -257,123 +354,16 @@ impl OpenText {
             .collect();
         let mut words = self.head.split_whitespace();
         // Whatever the text begins with, it is a message and no option.
-        let is_bare_send = words.next() == Some("send") && words.nth(1).is_none();
-        let mark = if is_bare_send { "-- " } else { "" };
+        let is_send = matches!(words.next(), Some("send" | "/send"));
+        let mark = match (self.head.is_empty(), is_send && words.nth(1).is_none()) {
+            (true, _) => "\"\"\"\n",
+            (false, true) => "-- ",
+            (false, false) => "",
+        };
         Line {
             place: self.place,
             text: format!("{}{mark}{}", self.head, lines.join("\n")),
             head: Some(format!("{}{FENCE}", self.head)),
         }
     }
-}
-
-impl Head {
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Repeat { .. } => "repeat",
-            Self::For { .. } => "for",
-            Self::Test { .. } => "test",
-            Self::Wrong => "block",
-        }
-    }
-
-    const fn is_test(&self) -> bool {
-        matches!(self, Self::Test { .. })
-    }
-
-    /// The name of the test that it is.
-    fn test(&self) -> Option<&str> {
-        match self {
-            Self::Test { name } => Some(name),
-            _ => None,
-        }
-    }
-
-    /// The variable that the block gives values to.
-    fn defined(&self) -> Option<&str> {
-        match self {
-            Self::Repeat { name, .. } => name.as_deref(),
-            Self::For { name, .. } => Some(name),
-            Self::Test { .. } | Self::Wrong => None,
-        }
-    }
-}
-
-fn repeat(rest: &str) -> Result<Head, String> {
-    const USAGE: &str = "Usage: repeat <count> [as <name>]";
-    let (count, rest) = variables::word(rest).ok_or(USAGE)?;
-    if is_plain(count) {
-        rounds(count)?;
-    }
-    let name = match variables::word(rest.unwrap_or_default()) {
-        None => None,
-        Some(("as", Some(name))) => {
-            check_name(name.trim())?;
-            Some(name.trim().to_owned())
-        }
-        Some(_) => return Err(USAGE.to_owned()),
-    };
-    Ok(Head::Repeat {
-        count: count.to_owned(),
-        name,
-    })
-}
-
-/// How often a block is gone through.
-///
-/// # Errors
-///
-/// When the text is no number, or too large a one.
-pub(crate) fn rounds(text: &str) -> Result<u64, String> {
-    let count = text.parse().ok().filter(|count| *count <= MAX_ROUNDS);
-    count.ok_or_else(|| {
-        format!(
-            "Not a number of rounds: {} (expected 0 to {MAX_ROUNDS})",
-            excerpt(text, 40)
-        )
-    })
-}
-
-fn for_each(rest: &str) -> Result<Head, String> {
-    const USAGE: &str = "Usage: for <name> in <value>...";
-    let (name, rest) = variables::word(rest).ok_or(USAGE)?;
-    check_name(name)?;
-    match variables::word(rest.unwrap_or_default()) {
-        Some(("in", Some(values))) if !values.trim().is_empty() => {
-            if is_plain(values) {
-                each(values)?;
-            }
-            Ok(Head::For {
-                name: name.to_owned(),
-                values: values.to_owned(),
-            })
-        }
-        _ => Err(USAGE.to_owned()),
-    }
-}
-
-/// The values that a `for` goes through, quoted as in a shell.
-///
-/// # Errors
-///
-/// When a quote is not closed, or there are too many.
-pub(crate) fn each(text: &str) -> Result<Vec<String>, String> {
-    if text.len() > MAX_VALUES {
-        return Err(format!("The list of values has {MAX_VALUES} bytes at most"));
-    }
-    shell_words::split(text).map_err(|_| "A quote in the list of values is not closed".to_owned())
-}
-
-fn test(rest: &str) -> Result<Head, String> {
-    let name = rest.trim();
-    let inner = name
-        .strip_prefix('"')
-        .and_then(|name| name.strip_suffix('"'));
-    let name = inner.unwrap_or(name);
-    if name.is_empty() {
-        return Err("Usage: test <name>".to_owned());
-    }
-    Ok(Head::Test {
-        name: name.to_owned(),
-    })
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::events::{What, seconds};
+use crate::printer::duration;
 use crate::printer::text::{escape, fault};
 
 /// The most bytes of output that are kept of a test: 256 KiB, the latest.
@@ -90,7 +91,7 @@ impl Case {
         let name = escape(&self.name);
         format!(
             "> {name}: {verdict} ({})",
-            crate::connection::milliseconds(self.took)
+            duration::milliseconds(self.took)
         )
     }
 

@@ -52,9 +52,9 @@ impl Line {
         let (command, rest) = text.split_once(' ').unwrap_or((text, ""));
         // A variable only says where the secret is.
         let rest = rest.replace('$', "@");
-        let has_secret = match command {
+        let has_secret = match command.trim_start_matches('/') {
             "serve" => ServeArgs::carries_secret(&rest),
-            _ => words::takes_options(command) && options::carries_secret(&rest),
+            command => words::takes_options(command) && options::carries_secret(&rest),
         };
         if has_secret {
             return format!("{command} ***");

@@ -10,7 +10,6 @@ use super::modes::exec::Format;
 use crate::options::secret::Secret;
 use crate::options::units::Time;
 use crate::options::{self, DisplayOptions, LimitOptions, Times};
-use crate::printer::text::escape;
 
 /// `bowsprit serve [ADDR]`
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -205,12 +204,7 @@ impl ServeArgs {
     ///
     /// When something is no option, or has no meaning there. The text is what to answer, escaped.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let words = shell_words::split(text).map_err(|_| "A quotation mark is not closed")?;
-        let line = Line::try_parse_from(words).map_err(|error| {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            escape(line.trim_start_matches("error: ")).into_owned()
-        })?;
+        let line: Line = options::of_line(text)?;
         if line.args.end != EndOptions::default() {
             return Err(
                 "--once and --timeout are for bowsprit serve; here there is stop".to_owned(),

@@ -7,6 +7,7 @@ use bowsprit::CloseCode;
 
 use crate::connection::{Connection, Stage, Taken, messages};
 use crate::events::{Event, What, masked_uri};
+use crate::printer::duration;
 use crate::printer::events;
 use crate::printer::text::{escape, excerpt};
 use crate::script::check::{self, Check};
@@ -210,7 +211,7 @@ impl Goal {
 
     /// What has come of it when its time is over.
     pub(super) fn expire(&self, connection: &Connection, limit: Duration) -> Outcome {
-        let within = format!("{} s", limit.as_secs_f64());
+        let within = duration::limit(limit);
         let came = match (&self.wish, self.passed_count) {
             (Wish::Nothing, _) => return Outcome::default(),
             (Wish::Message { .. }, 0) => format!("nothing within {within}"),

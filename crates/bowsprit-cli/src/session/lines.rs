@@ -1,13 +1,15 @@
 //! Lines: commands, or messages to the connection in use; and messages that take several lines.
 
+use std::borrow::Cow;
 use std::mem;
 
 use super::Session;
-use crate::command::{self, Command, Id, Ids, Payload, QUOTES, script};
+use crate::command::{self, Command, Id, Ids, Lines, Payload, QUOTES, script};
 use crate::console::Prompt;
 use crate::input::MAX_LINE;
 use crate::printer::Output;
-use crate::script::parse::{BLOCK_WORDS, Parser};
+use crate::script::parse::{BLOCK_WORDS, Parser, refused_in_use, slash_command};
+use crate::script::scanner::Scanner;
 use crate::script::variables;
 use crate::status::Status;
 
@@ -32,7 +34,7 @@ pub(super) struct Block {
 /// Where it ends.
 #[derive(Debug)]
 enum End {
-    Quotes,
+    Quotes(Lines),
     /// Where the value is complete.
     Json(Scanner),
 }
@@ -65,8 +67,13 @@ impl Session {
             return;
         }
         // What is a message opens no block.
-        let is_command = self.in_use.is_none() && self.left.is_none() && !line.starts_with('>');
-        if (is_command || self.is_collecting()) && self.collect(line, out) {
+        let command = match self.in_use {
+            Some(_) => slash_command(line),
+            None => Some(line).filter(|line| self.left.is_none() && !line.starts_with('>')),
+        };
+        if (command.is_some() || self.is_collecting())
+            && self.collect(line, command.unwrap_or_default(), out)
+        {
             return;
         }
         self.carry_out(line, out);
@@ -90,8 +97,8 @@ impl Session {
     fn read(&mut self, line: &str) -> Result<Option<Command>, String> {
         if let Some(id) = self.left.take() {
             // It was typed as a message, and must not be taken for a command.
-            return match line.strip_prefix('/') {
-                Some(rest) if !rest.starts_with('/') => self.command(rest),
+            return match slash_command(line) {
+                Some(command) => self.command(command),
                 _ if line.is_empty() => Ok(None),
                 _ => Err(format!("Not sent: connection {} has ended", self.label(id))),
             };
@@ -106,11 +113,13 @@ impl Session {
                 None => self.command(line),
             };
         };
-        match line.strip_prefix('/') {
-            Some(rest) if !rest.starts_with('/') => self.command(rest),
-            Some(rest) => Ok(Some(message(Id::of(id), rest))),
+        match slash_command(line) {
+            Some(command) => self.command(command),
             None if line.is_empty() => Ok(None),
-            None => Ok(Some(message(Id::of(id), line))),
+            None => {
+                let text = line.strip_prefix('/').unwrap_or(line);
+                Ok(Some(message(Id::of(id), text)))
+            }
         }
     }
 
@@ -118,11 +127,9 @@ impl Session {
     fn command(&mut self, line: &str) -> Result<Option<Command>, String> {
         // Those of several lines begin where lines are commands, and were taken there.
         let word = variables::word(line).map_or("", |(word, _)| word);
-        let is_text = script::is_own(word) && Parser::opens_text(line);
+        let is_text = script::is_own(word) && Parser::opens_text(line) && !line.contains('\n');
         if is_text || BLOCK_WORDS.contains(&word) {
-            return Err(format!(
-                "{word} goes on in further lines, which are messages now: /use comes first"
-            ));
+            return Err(refused_in_use(word));
         }
         self.expanded(line).and_then(|line| command::parse(&line))
     }
@@ -133,6 +140,7 @@ impl Session {
         ids: Option<&Ids>,
         out: &mut dyn Output,
     ) -> Result<(), String> {
+        self.scripting.check_use(ids.is_some())?;
         let Some(ids) = ids else {
             match self.in_use.take() {
                 Some(_) => out.line("> Lines are commands again"),
@@ -168,7 +176,8 @@ impl Session {
     /// A connection has ended: if it is the one in use, lines are commands again. A script goes on as it
     /// was written: its messages are refused.
     pub(super) fn leave_ended(&mut self, id: u32, out: &mut dyn Output) {
-        if self.in_use == Some(id) && !self.manner.is_script {
+        let is_script = self.manner.is_script || self.is_stepping();
+        if self.in_use == Some(id) && !is_script {
             self.in_use = None;
             self.left = Some(id);
             out.line(&format!(
@@ -179,11 +188,11 @@ impl Session {
     }
 
     /// A message whose end has not come: the lines that follow are part of it.
-    pub(super) fn open_block(&mut self, ids: Ids) {
+    pub(super) fn open_block(&mut self, ids: Ids, lines: Lines) {
         self.block = Some(Block {
             ids,
             text: String::new(),
-            end: End::Quotes,
+            end: End::Quotes(lines),
             is_empty: true,
             fault: None,
         });
@@ -211,10 +220,25 @@ impl Session {
 
     /// A further line of a message.
     fn go_on(&mut self, mut block: Block, line: &str, out: &mut dyn Output) {
+        let mut line = Cow::Borrowed(line);
         let ends = match &mut block.end {
-            End::Quotes if line.trim_end() == QUOTES => return self.end_block(block, out),
-            End::Quotes => false,
-            End::Json(scanner) => !scanner.is_open_after("\n") || !scanner.is_open_after(line),
+            End::Quotes(lines) if line.trim() == QUOTES => {
+                let indent = line.trim_end().trim_end_matches(QUOTES);
+                let lines = *lines;
+                return self.end_quotes(block, lines, indent, out);
+            }
+            End::Quotes(_) => false,
+            End::Json(scanner) => {
+                match self.text(&line) {
+                    Ok(text) => line = Cow::Owned(text),
+                    Err(fault) => {
+                        block
+                            .fault
+                            .get_or_insert_with(|| format!("Not sent: {fault}"));
+                    }
+                }
+                !scanner.is_open_after("\n") || !scanner.is_open_after(&line)
+            }
         };
         if block.text.len() + line.len() >= MAX_LINE {
             block.text = String::new();
@@ -226,13 +250,29 @@ impl Session {
             if !mem::take(&mut block.is_empty) {
                 block.text.push('\n');
             }
-            block.text.push_str(line);
+            block.text.push_str(&line);
         }
         if ends {
             self.end_block(block, out);
         } else {
             self.block = Some(block);
         }
+    }
+
+    /// The closing quotes: the lines lose the indent of these, and then get their values.
+    fn end_quotes(&mut self, mut block: Block, lines: Lines, indent: &str, out: &mut dyn Output) {
+        if !indent.is_empty() {
+            let lines = block.text.split('\n');
+            let lines = lines.map(|line| line.strip_prefix(indent).unwrap_or(line));
+            block.text = lines.collect::<Vec<_>>().join("\n");
+        }
+        if lines == Lines::Expanded && block.fault.is_none() {
+            match self.text(&block.text) {
+                Ok(text) => block.text = text,
+                Err(fault) => block.fault = Some(format!("Not sent: {fault}")),
+            }
+        }
+        self.end_block(block, out);
     }
 
     fn end_block(&mut self, block: Block, out: &mut dyn Output) {
@@ -245,7 +285,7 @@ impl Session {
         } = block;
         let text = match (fault, end) {
             (Some(fault), _) => Err(fault),
-            (None, End::Quotes) => Ok(text),
+            (None, End::Quotes(_)) => Ok(text),
             (None, End::Json(_)) => checked_json(text),
         };
         match text {
@@ -272,7 +312,7 @@ impl Session {
         if let Some(block) = self.block.take() {
             self.note(None, Status::Refused);
             out.line(match block.end {
-                End::Quotes => "> Not sent: the message was not ended with \"\"\"",
+                End::Quotes(_) => "> Not sent: the message was not ended with \"\"\"",
                 End::Json(_) => "> Not sent: the JSON value was not complete",
             });
         }
@@ -281,11 +321,15 @@ impl Session {
 
 /// A message as it was typed without a command.
 fn message(id: Id, text: &str) -> Command {
+    // A script has all lines of it already.
+    let whole = text
+        .strip_prefix(QUOTES)
+        .and_then(|text| text.strip_prefix('\n'));
     Command::Send {
         ids: Ids::One(id),
-        payload: match text.trim_end() {
-            QUOTES => Payload::Block,
-            _ => Payload::Text(text.to_owned()),
+        payload: match whole {
+            None if text.trim_end() == QUOTES => Payload::Block(Lines::Literal),
+            whole => Payload::Text(whole.unwrap_or(text).to_owned()),
         },
     }
 }
@@ -295,64 +339,5 @@ fn checked_json(text: String) -> Result<String, String> {
     match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
         Ok(_) => Ok(text),
         Err(fault) => Err(format!("Not JSON: {fault}")),
-    }
-}
-
-/// Follows the brackets and strings of a JSON text, to find where a value may end.
-#[derive(Debug, Default)]
-struct Scanner {
-    depth: usize,
-    is_in_string: bool,
-    is_escaped: bool,
-}
-
-impl Scanner {
-    /// Whether the value goes on after this piece of it.
-    fn is_open_after(&mut self, piece: &str) -> bool {
-        for byte in piece.bytes() {
-            match byte {
-                _ if mem::take(&mut self.is_escaped) => {}
-                b'\\' if self.is_in_string => self.is_escaped = true,
-                b'"' => self.is_in_string = !self.is_in_string,
-                // No string has a line feed in it: the fault is told where it is.
-                b'\n' if self.is_in_string => return false,
-                _ if self.is_in_string => {}
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-                _ => {}
-            }
-        }
-        self.depth > 0 || self.is_in_string
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn knows_where_a_json_value_goes_on() {
-        for open in [
-            "{",
-            "[1, [2]",
-            "{\"a\": \"}",
-            "[\"\\\"]\"",
-            "\"half",
-            "[\"\\\\\", ",
-        ] {
-            assert!(Scanner::default().is_open_after(open), "{open}");
-        }
-        for closed in [
-            "1",
-            "{}",
-            "[1, [2]]",
-            "\"{\"",
-            "}",
-            "nonsense",
-            "\"a\nb",
-            "{\"a\": \"\\\\\"}",
-        ] {
-            assert!(!Scanner::default().is_open_after(closed), "{closed}");
-        }
     }
 }

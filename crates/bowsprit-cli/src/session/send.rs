@@ -78,8 +78,8 @@ impl Session {
                 Some(text) => Message::from(text),
                 None => return Ok(None),
             },
-            Payload::Block => {
-                self.open_block(ids.clone());
+            Payload::Block(lines) => {
+                self.open_block(ids.clone(), lines);
                 return Ok(None);
             }
         }))

@@ -10,6 +10,7 @@ use crate::command::script;
 use crate::events::{Event, What, seconds};
 use crate::printer::Output;
 use crate::printer::text::escape;
+use crate::script::head;
 use crate::script::load::{Loader, Script};
 use crate::script::parse::{self, BLOCK_WORDS, Parser};
 use crate::script::report::{Case, Transcript};
@@ -110,6 +111,23 @@ impl Scripting {
         ));
     }
 
+    /// Fails where a step makes messages or commands of the lines behind it that were read as the other: a
+    /// variable did that.
+    pub(super) fn check_use(&self, enters: bool) -> Result<(), String> {
+        let step = self.current.as_ref().filter(|current| current.is_step);
+        let written = step.map(|step| {
+            let text = &step.line.text;
+            parse::enters_use(text.strip_prefix('/').unwrap_or(text))
+        });
+        match written {
+            Some(written) if written != Some(enters) => Err(
+                "Only use <id>, use and use none, written out, say what the lines behind are"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// A message was taken on this connection.
     pub(super) fn take_on(&mut self, id: Option<u32>) {
         self.taken_on = id.or(self.taken_on);
@@ -208,7 +226,7 @@ impl Session {
                 name,
                 body,
             } => {
-                let count = self.text(count).and_then(|count| parse::rounds(&count));
+                let count = self.text(count).and_then(|count| head::rounds(&count));
                 let entered = count.map(|count| {
                     let body = Rc::clone(body);
                     self.scripting
@@ -256,6 +274,8 @@ impl Session {
         if current.failure.is_empty() {
             return;
         }
+        // What stands behind the test, or is typed next, is a command.
+        self.in_use = None;
         if self.scripting.course.keeps_going && self.scripting.runner.leave_test() {
             self.end_test(out);
         } else {
@@ -362,18 +382,23 @@ impl Session {
             .for_each(|line| out.line(&format!(">   {}", secrets.mask(line))));
     }
 
-    /// Takes a line that begins a block, belongs to one, or includes a file; false for all others.
-    pub(super) fn collect(&mut self, line: &str, out: &mut dyn Output) -> bool {
+    /// Takes a line that begins a block, belongs to one, or includes a file; false for all others. The
+    /// command in it stands behind a slash where lines are messages.
+    pub(super) fn collect(&mut self, line: &str, command: &str, out: &mut dyn Output) -> bool {
+        let is_in_use = self.in_use.is_some();
         let scripting = &mut self.scripting;
-        let word = variables::word(line).map_or("", |(word, _)| word);
+        let word = variables::word(command).map_or("", |(word, _)| word);
         // A message of several lines is the session's own.
-        let begins =
-            BLOCK_WORDS.contains(&word) || (script::is_own(word) && Parser::opens_text(line));
+        let begins = (BLOCK_WORDS.contains(&word) && !is_in_use)
+            || (script::is_own(word) && Parser::opens_text(line));
         if self.quit.is_some() || !(begins || scripting.parser.is_open()) {
             return false;
         }
         let names = scripting.course.variables.names();
         let loader = scripting.loader.get_or_insert_with(|| Loader::new(names));
+        if !scripting.parser.is_open() {
+            scripting.parser = Parser::of_typed(is_in_use);
+        }
         scripting.parser.push(scripting.lines, line, loader);
         let is_wrong = loader.has_faults();
         if scripting.parser.is_open() && !is_wrong {
@@ -440,6 +465,9 @@ impl Session {
 
     /// Forgets what a script has still to do.
     fn stop_script(&mut self) {
+        if self.is_stepping() {
+            self.in_use = None;
+        }
         self.scripting.pending = None;
         self.scripting.runner.stop();
         self.scripting.parser = Parser::default();
@@ -450,6 +478,6 @@ impl Session {
 /// The values that a `for` goes through: all of them a peer's, if some are.
 fn each(values: &Text) -> Result<Vec<Text>, String> {
     let is_foreign = values.is_foreign;
-    let texts = parse::each(&values.text)?.into_iter();
+    let texts = head::each(&values.text)?.into_iter();
     Ok(texts.map(|text| Text { text, is_foreign }).collect())
 }

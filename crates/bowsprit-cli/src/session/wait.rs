@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::Session;
 use crate::command::Goal;
-use crate::connection::{Connection, Stage, milliseconds};
+use crate::connection::{Connection, Stage};
 use crate::printer::Output;
+use crate::printer::duration;
 
 /// How long a `ping` of a script waits for its pong.
 pub(super) const PONG_LIMIT: Duration = Duration::from_secs(10);
@@ -158,7 +159,7 @@ impl Target {
             Self::Ended | Self::Goal(Goal::Close) => "did not close",
             Self::Goal(Goal::Message) => "sent no message",
         };
-        format!("Connection {id} {missed} within {}", seconds(limit))
+        format!("Connection {id} {missed} within {}", duration::limit(limit))
     }
 
     /// Whether it has happened; an error where it never will, with the line to answer.
@@ -185,13 +186,5 @@ impl Target {
             "Connection {id} {missed} (it is {})",
             connection.stage.to_string().to_lowercase()
         )))
-    }
-}
-
-fn seconds(duration: Duration) -> String {
-    if duration.subsec_nanos() == 0 {
-        format!("{} s", duration.as_secs())
-    } else {
-        milliseconds(duration)
     }
 }

@@ -1,6 +1,7 @@
 //! The program as its users meet it: the real binary, driven through pipes.
 
 mod accidents;
+mod alike;
 mod bad_input;
 mod bulk;
 mod checking;

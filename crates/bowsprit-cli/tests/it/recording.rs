@@ -44,6 +44,9 @@ pub(crate) fn echo(mut peer: Peer) {
     peer.accept();
     while let Some((opcode, payload)) = peer.read() {
         peer.frame(0x80 | opcode, &payload);
+        if opcode == 8 {
+            return;
+        }
     }
 }
 
@@ -121,7 +124,7 @@ fn masks_the_secrets_of_a_handshake_and_nothing_else() {
     let folder = Folder::new();
     let address = serve(|mut peer| {
         peer.accept_with("Set-Cookie: sid=s3cret-a; Path=/\r\nSec-WebSocket-Protocol: bearer\r\n");
-        peer.drain();
+        peer.echo_close();
     });
     let script = format!(
         "connect --auth me:s3cret-b --cookie id=s3cret-c --header 'X-Api-Key: s3cret-d' --subprotocol bearer \

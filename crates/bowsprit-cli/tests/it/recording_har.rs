@@ -238,3 +238,31 @@ fn says_what_is_wrong_with_a_har_file() {
         assert!(outcome.stderr.contains(told), "{told}: {}", outcome.stderr);
     }
 }
+
+#[test]
+fn takes_the_times_of_programs_that_drive_a_browser_for_milliseconds() {
+    let folder = Folder::new();
+    let of = |times: [&str; 2]| {
+        let [first, second] = times;
+        format!(
+            r#"{{"log":{{"version":"1.2","entries":[{{"_resourceType":"websocket","startedDateTime":"2026-11-23T19:12:02.660Z","time":-1,
+            "request":{{"method":"GET","url":"ws://h/","headers":[]}},"response":{{"status":101,"headers":[]}},"timings":{{}},
+            "_webSocketMessages":[{{"type":"send","time":{first},"opcode":1,"data":"a"}},
+            {{"type":"receive","time":{second},"opcode":2,"data":"AP8="}}]}}]}}}}"#
+        )
+    };
+    for (name, times) in [
+        ("playwright", ["1795461122661.763", "1795461122680.5762"]),
+        ("chromium", ["1795461122.661763", "1795461122.6805762"]),
+    ] {
+        let har = folder.write(&format!("{name}.har"), &of(times));
+        let lines = folder.file(&format!("{name}.jsonl"));
+        let outcome = run(&["replay", &har, "--export", &lines], "");
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        let written = text(&lines);
+        // The last digits are lost in the number.
+        for time in ["12:02.66176", "12:02.68057"] {
+            assert!(written.contains(time), "{name}: {written}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::recording::{Folder, echo_uri};
+use crate::serve_lab::Serving;
 use crate::support::{Outcome, Peer, Program, run, serve};
 
 /// Records this session against such a server.
@@ -37,8 +38,7 @@ fn quote(mut peer: Peer) {
     let (_, wish) = peer.read().expect("a wish");
     peer.text(&format!("{}: 41", String::from_utf8_lossy(&wish)));
     peer.text(&format!("{}: 42", String::from_utf8_lossy(&wish)));
-    peer.close(4001, "market closed");
-    peer.drain();
+    peer.close_and_leave(4001, "market closed");
 }
 
 const SCRIPT: &str =
@@ -264,4 +264,45 @@ fn says_why_it_cannot_serve() {
         "{}",
         outcome.stderr
     );
+}
+
+#[test]
+fn a_record_of_serve_is_played_and_served_from_the_side_of_its_clients() {
+    let folder = Folder::new();
+    let path = folder.file("server.jsonl");
+    let serving = Serving::start(&["--record", &path]);
+    let uri = format!("{}/q", serving.uri);
+    let talk = "connect -H 'X-Tenant: 7' URI\nsend 0 ABC\nwait 0 message\nsend 0 --hex 00\nwait 0 message\nclose 0 4000 done\nwait 0 close\n";
+    assert_eq!(client(talk, &uri).status, Some(0));
+    serving.signal("TERM");
+    serving.wait();
+    // What a client sent is sent again, and the server's answers are compared.
+    let serving = Serving::start(&[]);
+    let played = run(&["replay", &path, &serving.uri, "--speed", "max"], "");
+    assert_eq!(played.status, Some(0), "{played:?}");
+    assert!(
+        played
+            .stdout
+            .starts_with("1 connection, 2 sent, 2 received: 2 as recorded, 0 different"),
+        "{}",
+        played.stdout
+    );
+    // A client is answered as the server did.
+    let (program, uri) = start(&path, &["--once"]);
+    let seen = client(&talk.replace("URI", "URI/q"), &uri);
+    seen.expect_in_order(&["0 << text 3 ABC", "0 << binary 1 00"]);
+    assert_eq!(program.wait().status, Some(0));
+    // As lines it is the record of a client: who reads it again turns it no second time.
+    let lines = folder.file("client.jsonl");
+    assert_eq!(
+        run(&["replay", &path, "--export", &lines], "").status,
+        Some(0)
+    );
+    let text = fs::read_to_string(&lines).expect("the record");
+    assert!(!text.contains("\"event\":\"serve\""), "{text}");
+    assert!(text.contains("[\"X-Tenant\",\"7\"]"), "{text}");
+    let (program, uri) = start(&lines, &["--once"]);
+    let seen = client(&talk.replace("URI", "URI/q"), &uri);
+    seen.expect_in_order(&["0 << text 3 ABC", "0 << binary 1 00"]);
+    assert_eq!(program.wait().status, Some(0));
 }

@@ -153,9 +153,9 @@ fn tells_of_the_messages_that_wait_and_of_those_that_were_passed_over() {
     );
     outcome.expect_in_order(&[
         "> FAILED a.bws:9: expect 0 0.05 until text h",
-        ">   came      nothing that fits within 0.05 s",
+        ">   came      nothing that fits within 50 ms",
         "> FAILED a.bws:12: expect 0 50ms any",
-        ">   came      nothing within 0.05 s",
+        ">   came      nothing within 50 ms",
     ]);
     assert_eq!(outcome.status, Some(1));
 }
@@ -201,8 +201,7 @@ fn expects_messages_of_every_kind() {
 fn takes_an_expected_end_for_none_that_went_wrong() {
     let closes = |mut peer: Peer| {
         peer.accept();
-        peer.close(4001, "enough");
-        peer.drain();
+        peer.close_and_leave(4001, "enough");
     };
     let script = "connect ${uri}\nexpect 0 close 4001 enough\nassert status 0 4001\n";
     let outcome = run_script_against(closes, &[], script);
@@ -247,8 +246,7 @@ fn a_bad_end_that_no_line_expected_fails_its_test() {
     let outcome = run_script_against(
         |mut peer| {
             peer.accept();
-            peer.close(1011, "");
-            peer.drain();
+            peer.close_and_leave(1011, "");
         },
         &["--keep-going"],
         "test dropped\nconnect ${uri}\nwait 0 close\nend\ntest fine\necho fine\nend\n",
@@ -270,8 +268,7 @@ fn one_bad_end_fails_one_test() {
     let outcome = run_script_against(
         |mut peer| {
             peer.accept();
-            peer.close(1011, "");
-            peer.drain();
+            peer.close_and_leave(1011, "");
         },
         &["--keep-going"],
         "test a\nconnect ${uri}\nexpect 0 text x\nend\ntest b\necho fine\nend\n",
@@ -856,27 +853,31 @@ fn sends_lines_behind_a_bracket_as_they_are() {
 
 #[test]
 fn takes_no_command_for_a_message_and_no_message_for_a_command() {
-    let outcome = run_script(&[], "use 0\necho hello\n");
-    assert_eq!(outcome.status, Some(2), "{}", outcome.stdout);
-    assert!(
-        outcome
-            .stderr
-            .contains("a.bws:1: use is for lines that are typed"),
-        "{}",
-        outcome.stderr
-    );
-    // The lines behind an open JSON value are no part of it.
+    // No variable opens a JSON value that the lines behind it would belong to.
     let outcome = run_script_against(
         says(&[]),
         &[],
-        "connect ${uri}\nsend 0 --json {\"a\":\necho never\n",
+        "connect ${uri}\nlet open = {\nsend 0 --json ${open}\necho never\n",
     );
     assert_eq!(outcome.status, Some(1));
     outcome.expect_in_order(&[
-        "> FAILED a.bws:2: send 0 --json {\"a\":",
+        "> FAILED a.bws:3: send 0 --json ${open}",
         ">   Not sent: the JSON value is not complete (behind send <id> \"\"\" it may go on)",
     ]);
     assert!(!outcome.stdout.contains("never"), "{}", outcome.stdout);
+    // Nor does one say whether they are messages.
+    for (value, line) in [("none", "use ${x}"), ("use 0", "${x}")] {
+        let outcome = run_script_against(
+            says(&[]),
+            &[],
+            &format!("connect ${{uri}}\nlet x = {value}\n{line}\nquit\n"),
+        );
+        assert_eq!(outcome.status, Some(1), "{line}");
+        outcome.expect_in_order(&[
+            &format!("> FAILED a.bws:3: {line}"),
+            ">   Only use <id>, use and use none, written out, say what the lines behind are",
+        ]);
+    }
 }
 
 #[test]
@@ -904,5 +905,126 @@ fn tells_the_state_of_a_connection_that_was_made_again() {
         "{}{}",
         outcome.stdout,
         outcome.stderr
+    );
+}
+
+#[test]
+fn sends_the_lines_behind_use_and_goes_on_with_commands_where_it_ends() {
+    let outcome = run_script(
+        &["-v"],
+        "serve 0\nconnect --name chat ${server}\nuse chat\nquit\n  in ${id} as it is\n# a comment\n\n//slash\n> bracket\n\
+         /expect chat text quit\n/expect chat matches ^  in \\$\\{id\\} as it is$\n/expect chat text /slash\n\
+         /expect chat text > bracket\n/use none\ntest another\nuse ${id}\nagain\n/expect . text again\n/use\nend\necho over\n",
+    );
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    outcome.expect_in_order(&[
+        "> a.bws:4: quit",
+        "> Lines are commands again",
+        "> a.bws:17: again",
+        "over",
+    ]);
+}
+
+#[test]
+fn finds_what_is_wrong_behind_use_before_anything_runs() {
+    let outcome = run_script(
+        &[],
+        "connect ws://127.0.0.1:1\nrepeat 2\nuse 0\n/repeat 3\n/include x\n/sned 0 x\n/expect 0 txt\nend\n",
+    );
+    assert_eq!(outcome.status, Some(2));
+    assert_eq!(
+        outcome.stderr,
+        "bowsprit: a.bws:4: repeat goes on in further lines, which are messages now: /use comes first\n\
+         bowsprit: a.bws:5: include goes on in further lines, which are messages now: /use comes first\n\
+         bowsprit: a.bws:6: Unrecognized Command (did you mean send?)\n\
+         bowsprit: a.bws:7: Nothing to expect: txt (expected text, contains, matches, json, hex or any, nothing, close or fail)\n\
+         bowsprit: a.bws:2: No end for this repeat (behind use, end is a message: /use comes first)\n\
+         bowsprit: the script has 5 mistakes, nothing was run\n"
+    );
+}
+
+#[test]
+fn a_use_ends_with_its_file_and_with_its_test() {
+    let folder = Folder::new();
+    folder.file("inner.bws", "use 0\nhello");
+    let outer = folder.file(
+        "outer.bws",
+        "serve 0\nconnect ${server}\ninclude inner.bws\nexpect 0 text hello\n\
+         test fails\nuse 0\n/assert status 0 closed\n/use\nend\ntest follows\necho a command\nend\n",
+    );
+    let outcome = run(&["run", "--keep-going", &outer], "");
+    outcome.expect_in_order(&["> Lines are commands again", "a command"]);
+    assert!(
+        outcome.stderr.contains("1 passed, 1 failed, 0 not run"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn carries_out_the_lines_of_the_command_line() {
+    let outcome = run(
+        &[
+            "run",
+            "-e",
+            "serve 0",
+            "-e",
+            "connect ${server}",
+            "-e",
+            "expect 0 10ms any",
+        ],
+        "",
+    );
+    assert_eq!(outcome.status, Some(1));
+    outcome.expect_in_order(&[
+        "> FAILED command line:3: expect 0 10ms any",
+        ">   expected  a message",
+        ">   came      nothing within 10 ms",
+    ]);
+    let outcome = run(&["run", "-e", "sned 0 x"], "");
+    assert_eq!(
+        outcome.stderr,
+        "bowsprit: command line:1: Unrecognized Command (did you mean send?)\n\
+         bowsprit: the script has a mistake, nothing was run\n"
+    );
+    for arguments in [&["run"][..], &["run", "-e", "list", "a.bws"]] {
+        assert_eq!(run(arguments, "").status, Some(2), "{arguments:?}");
+    }
+    let outcome = run(&["show", "0"], "");
+    assert_eq!(
+        outcome.stderr,
+        "bowsprit: show is a command, and commands are typed, piped in, or given to run: bowsprit run -e 'show ...'\n"
+    );
+}
+
+#[test]
+fn does_not_look_into_json_of_more_values_than_it_could_hold() {
+    let behavior = |mut peer: Peer| {
+        peer.accept();
+        let text = format!("[{}1]", "1,".repeat(1_000_000));
+        let length = u32::try_from(text.len()).expect("a short text");
+        peer.write(
+            &[
+                &[0x81, 127, 0, 0, 0, 0][..],
+                &length.to_be_bytes(),
+                text.as_bytes(),
+            ]
+            .concat(),
+        );
+        peer.echo_close();
+    };
+    let outcome = run_script_against(
+        behavior,
+        &["--keep-going"],
+        "connect ${uri}\ntest look\nexpect 0 json $[0] = 1\nend\ntest take\ncapture x 0 json $[0]\nend\n",
+    );
+    assert_eq!(outcome.status, Some(1));
+    let fault = "JSON of more than 1000000 values, too many to look into";
+    assert!(
+        outcome.stdout.contains(&format!(">   differs   {fault}\n"))
+            && outcome.stdout.contains(&format!(
+                ">   The message is {fault}; it is text 2000003 [1,1"
+            )),
+        "{}",
+        outcome.stdout
     );
 }

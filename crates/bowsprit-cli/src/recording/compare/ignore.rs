@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::difference::{At, is_fact};
+use crate::script::json;
 
 /// The most places within a message that are told.
 const MAX_PLACES: usize = 5;
@@ -100,7 +101,7 @@ impl Rules {
 
     /// The text as an object or an array, with nothing at the places that the JSON paths name.
     fn json(&self, text: &str) -> Option<Value> {
-        let mut value: Value = serde_json::from_str(text).ok()?;
+        let mut value = json::read(text.as_bytes()).ok()?;
         if !value.is_object() && !value.is_array() {
             return None;
         }

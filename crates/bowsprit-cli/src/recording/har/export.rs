@@ -56,7 +56,7 @@ fn create(path: &Path) -> std::io::Result<File> {
 }
 
 fn write_lines(tapes: &Tapes, stream: &mut BufWriter<File>) -> Result<(), String> {
-    let mut lines = tapes.record.lines(1, 0)?;
+    let mut lines = tapes.record.lines()?;
     while let Some(line) = lines.next()? {
         let Ok(event) = line.event else { continue };
         let text = masked(event).to_json();
@@ -206,7 +206,7 @@ struct Messages<'a> {
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut lines = self.tapes.record.lines(self.tape.first, self.tape.offset);
+        let mut lines = self.tapes.lines_of(self.tape);
         let mut fault = None;
         let messages = std::iter::from_fn(|| {
             loop {

@@ -73,6 +73,9 @@ struct Header {
     value: String,
 }
 
+/// What is no less than this is milliseconds since 1970, of 1973 and later; as seconds it were the year 5138.
+const FIRST_MILLISECONDS: f64 = 1e11;
+
 /// In milliseconds; -1 where nothing is known.
 #[derive(Default, Deserialize)]
 struct Timings {
@@ -92,7 +95,7 @@ struct Timings {
 struct Frame {
     #[serde(rename = "type")]
     kind: String,
-    /// Seconds since 1970.
+    /// Since 1970, see [`moment`].
     time: f64,
     #[serde(default)]
     opcode: f64,
@@ -306,7 +309,13 @@ fn pairs(headers: Vec<Header>) -> Vec<(String, String)> {
         .collect()
 }
 
-fn moment(seconds: f64) -> Option<Timestamp> {
+/// The moment of a message: browsers write seconds since 1970, and programs that drive them milliseconds.
+fn moment(time: f64) -> Option<Timestamp> {
+    let seconds = if time < FIRST_MILLISECONDS {
+        time
+    } else {
+        time / 1e3
+    };
     let time = Duration::try_from_secs_f64(seconds).ok()?;
     Timestamp::try_from(std::time::UNIX_EPOCH.checked_add(time)?).ok()
 }

@@ -44,7 +44,7 @@ impl<'a> Performance<'a> {
         let Some(tape) = self.tape else {
             return Ok(());
         };
-        let mut lines = self.house.tapes.record.lines(tape.first, tape.offset)?;
+        let mut lines = self.house.tapes.lines_of(tape)?;
         while let Some(line) = lines.next()?.filter(|line| line.number <= tape.last) {
             let Ok(event) = line.event else { continue };
             if event.id != Some(tape.id) {

@@ -70,7 +70,7 @@ impl<'a> Player<'a> {
     ///
     /// When the record cannot be read any more.
     pub(super) async fn play(&mut self) -> Result<u64, String> {
-        let mut lines = self.tapes.record.lines(1, 0)?;
+        let mut lines = self.tapes.record.lines()?;
         let mut sorter = Sorter::default();
         while let Some(line) = lines.next()? {
             if line.number % EVENTS_PER_TURN == 0 {
