@@ -1,5 +1,6 @@
 //! Lines to steps: blocks, and messages of several lines. What can be found wrong is found here.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::head::{Head, for_each, repeat, test};
@@ -218,9 +219,10 @@ impl Parser {
             return Ok(());
         }
         let command = match self.is_in_use {
-            true => slash_command(text).unwrap_or(text),
-            false => text,
+            true => of_the_one_in_use(slash_command(text).unwrap_or(text), "."),
+            false => Cow::Borrowed(text),
         };
+        let command = &*command;
         let Some((word, rest)) = variables::word(command) else {
             return Ok(());
         };
@@ -321,6 +323,17 @@ impl Parser {
 pub(crate) fn slash_command(line: &str) -> Option<&str> {
     let command = line.strip_prefix('/')?;
     (!command.starts_with('/')).then_some(command)
+}
+
+/// Words that mean the connection in use where they stand alone.
+const OF_ONE: [&str; 5] = ["show", "close", "ping", "history", "reconnect"];
+
+/// A command where lines are messages, with the connection in use where it needs one and names none.
+pub(crate) fn of_the_one_in_use<'c>(command: &'c str, id: &str) -> Cow<'c, str> {
+    match command.trim() {
+        word if OF_ONE.contains(&word) => format!("{word} {id}").into(),
+        _ => command.into(),
+    }
 }
 
 /// Whether lines are messages behind this command, a `use`; `None` for all others.

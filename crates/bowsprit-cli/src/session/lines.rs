@@ -8,7 +8,7 @@ use crate::command::{self, Command, Id, Ids, Lines, Payload, QUOTES, script};
 use crate::console::Prompt;
 use crate::input::MAX_LINE;
 use crate::printer::Output;
-use crate::script::parse::{BLOCK_WORDS, Parser, refused_in_use, slash_command};
+use crate::script::parse::{BLOCK_WORDS, Parser, of_the_one_in_use, refused_in_use, slash_command};
 use crate::script::scanner::Scanner;
 use crate::script::variables;
 use crate::status::Status;
@@ -114,7 +114,7 @@ impl Session {
             };
         };
         match slash_command(line) {
-            Some(command) => self.command(command),
+            Some(command) => self.command(&of_the_one_in_use(command, &id.to_string())),
             None if line.is_empty() => Ok(None),
             None => {
                 let text = line.strip_prefix('/').unwrap_or(line);

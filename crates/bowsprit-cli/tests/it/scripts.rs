@@ -914,7 +914,7 @@ fn sends_the_lines_behind_use_and_goes_on_with_commands_where_it_ends() {
         &["-v"],
         "serve 0\nconnect --name chat ${server}\nuse chat\nquit\n  in ${id} as it is\n# a comment\n\n//slash\n> bracket\n\
          /expect chat text quit\n/expect chat matches ^  in \\$\\{id\\} as it is$\n/expect chat text /slash\n\
-         /expect chat text > bracket\n/use none\ntest another\nuse ${id}\nagain\n/expect . text again\n/use\nend\necho over\n",
+         /expect chat text > bracket\n/use none\ntest another\nuse ${id}\nagain\n/show\n/expect . text again\n/use\nend\necho over\n",
     );
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     outcome.expect_in_order(&[

@@ -24,6 +24,20 @@ fn sends_plain_lines_to_the_connection_in_use_until_it_is_left() {
 }
 
 #[test]
+fn a_command_that_names_no_connection_is_for_the_one_in_use() {
+    let outcome = run_against(
+        echo,
+        "connect URI\nconnect URI\nuse 1\nhello\n/wait . message\n/ping\n/history\n/show\n/close\n/wait 1 close\n",
+    );
+    outcome.expect_in_order(&[
+        "1 << text 5 hello",
+        "> Messages Processed: (2) ",
+        "1 closed 1000 (Normal close) by this side",
+    ]);
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+}
+
+#[test]
 fn uses_nothing_that_is_not_there_or_not_one() {
     let outcome = run_against(
         echo,

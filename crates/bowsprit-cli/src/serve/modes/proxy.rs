@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::events::{Ended, masked_uri};
-use crate::printer::text::escape;
 use crate::options::{self, Plan};
+use crate::printer::text::escape;
 use crate::printer::text::fault;
 use crate::serve::house::Caller;
 use crate::serve::queue::{Inbox, Outlet, queue, weight};
