@@ -22,13 +22,6 @@ from pathlib import Path
 from jobs import CLIENTS, FILE_BYTES, JOBS, LINES, Job, Outcome
 from servers import Servers
 
-SCRIPT = """\
-connect --name ship {chat}
-connect --name shore {chat}
-send ship ahoy
-expect shore text ahoy
-"""
-
 
 def run(command: str, folder: Path, environment: dict[str, str], limit: float) -> Outcome:
     with open(folder / "stdout", "wb") as stdout, open(folder / "stderr", "wb") as stderr:
@@ -104,7 +97,6 @@ def main() -> int:
         is_right = True
         (folder / "lines").write_bytes(b"".join(b"%0117d\n" % number for number in range(LINES)))
         (folder / "file").write_bytes(random.Random(6455).randbytes(FILE_BYTES))
-        (folder / "chat.bws").write_text(SCRIPT.format(**servers.places))
         environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "BOWSPRIT_CONFIG": ""}
         for job in JOBS:
             if arguments.only not in job.title:

@@ -216,7 +216,7 @@ JOBS = [
         "Two clients of a chat in one go: what one says, the other hears",
         "prints `ahoy`, exits with 0",
         {
-            "bowsprit": "bowsprit run chat.bws",
+            "bowsprit": "bowsprit run -e 'connect {chat}' -e 'connect {chat}' -e 'send 0 ahoy' -e 'expect 1 text ahoy'",
             "websocat1": "(sleep 1 | websocat {chat}) & (sleep 0.3; echo ahoy; sleep 0.3) | websocat {chat}; wait",
             "websocat4": "(sleep 1 | websocat4 {chat}) & (sleep 0.3; echo ahoy; sleep 0.3) | websocat4 {chat}; wait",
             "wscat": "wscat -c {chat} < <(sleep 2) & sleep 1; wscat -c {chat} -x ahoy < <(sleep 1); wait",
