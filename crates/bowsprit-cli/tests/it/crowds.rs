@@ -167,20 +167,23 @@ fn shakes_hands_with_a_bounded_number_at_once_and_gives_up_the_rest_when_it_leav
     assert_eq!(outcome.status, Some(143), "{outcome:?}");
 }
 
-#[test]
-fn names_the_limit_of_descriptors_and_the_remedy() {
-    let uri = format!("ws://{}", serve(echo));
-    let script = format!(
-        "ulimit -n 40; printf 'open 150 {uri}\\nlist\\n' | {}",
-        env!("CARGO_BIN_EXE_bowsprit")
-    );
+/// Runs the commands under a limit that the shell sets: what is printed, and the exit status.
+fn run_under(limit: &str, commands: &str) -> (String, Option<i32>) {
+    let commands = commands.replace("URI", &format!("ws://{}", serve(echo)));
+    let program = env!("CARGO_BIN_EXE_bowsprit");
     let output = Command::new("sh")
-        .args(["-c", &script])
+        .args(["-c", &format!("{limit}; printf '{commands}' | {program}")])
         .env("BOWSPRIT_CONFIG", "")
         .stdin(Stdio::null())
         .output()
         .expect("a shell");
     let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    (stdout, output.status.code())
+}
+
+#[test]
+fn names_the_limit_of_descriptors_and_the_remedy() {
+    let (stdout, status) = run_under("ulimit -n 40", "open 150 URI\\nlist\\n");
     let failed = stdout
         .lines()
         .find(|line| line.contains(" failed too many open files"));
@@ -191,28 +194,18 @@ fn names_the_limit_of_descriptors_and_the_remedy() {
         "{stdout}"
     );
     assert!(stdout.lines().count() < 50, "no storm of lines: {stdout}");
-    assert_eq!(output.status.code(), Some(3), "{stdout}");
+    assert_eq!(status, Some(3), "{stdout}");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn raises_the_limit_of_descriptors_to_what_is_allowed() {
-    let uri = format!("ws://{}", serve(echo));
-    let script = format!(
-        "ulimit -Sn 40; printf 'open 60 {uri}\\n' | {}",
-        env!("CARGO_BIN_EXE_bowsprit")
-    );
-    let output = Command::new("sh")
-        .args(["-c", &script])
-        .env("BOWSPRIT_CONFIG", "")
-        .stdin(Stdio::null())
-        .output()
-        .expect("a shell");
-    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    let (stdout, status) = run_under("ulimit -Sn 40", "open 60 URI\\n");
     assert!(
         stdout.contains("> 60 of 60 connections are open"),
         "{stdout}"
     );
+    assert_eq!(status, Some(0), "{stdout}");
 }
 
 #[test]

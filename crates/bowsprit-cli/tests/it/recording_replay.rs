@@ -1,5 +1,7 @@
 //! `replay`: the client's side of a record against a server, and the differences.
 
+use std::sync::mpsc::{self, Receiver};
+
 use crate::recording::{Folder, echo, echo_uri};
 use crate::support::{Outcome, Peer, Program, run, serve};
 
@@ -254,7 +256,7 @@ fn asks_for_the_secrets_that_the_record_hides() {
         "{}",
         outcome.stderr
     );
-    let (headers, header) = std::sync::mpsc::channel();
+    let (headers, header) = mpsc::channel();
     let address = serve(move |mut peer| {
         let request = peer.request();
         headers.send(request.clone()).expect("the test listens");
@@ -401,22 +403,31 @@ fn survives_times_that_are_out_of_order_or_absurd() {
     );
 }
 
-#[test]
-fn closes_its_connections_when_it_is_interrupted() {
-    let (ends, end) = std::sync::mpsc::channel();
-    let (opened, open) = std::sync::mpsc::channel();
+/// The code and the reason of a close frame, if one came.
+type Close = Option<(u16, String)>;
+
+/// A record whose replay waits for an answer for ever; when it has begun to, and what closed its connection.
+fn waiting_replay(folder: &Folder) -> (String, Receiver<()>, Receiver<Close>) {
+    let (ends, end) = mpsc::channel();
+    let (begins, begin) = mpsc::channel();
     let address = serve(move |mut peer| {
         peer.accept();
-        opened.send(()).expect("the test listens");
+        // What it has sent shows that it knows that it is open.
+        peer.read();
+        begins.send(()).expect("the test listens");
         ends.send(peer.read_close()).expect("the test listens");
     });
+    let events = [&sent("question")[..], &received("never")];
+    let path = folder.write("r.jsonl", &record(&format!("ws://{address}"), &events));
+    (path, begin, end)
+}
+
+#[test]
+fn closes_its_connections_when_it_is_interrupted() {
     let folder = Folder::new();
-    let path = folder.write(
-        "r.jsonl",
-        &record(&format!("ws://{address}"), &[&received("never")]),
-    );
+    let (path, begin, end) = waiting_replay(&folder);
     let program = Program::start(&["replay", &path, "--speed", "max", "--timeout", "off"]);
-    open.recv().expect("a client");
+    begin.recv().expect("a client");
     program.signal("INT");
     assert_eq!(end.recv(), Ok(Some((1001, String::new()))));
     assert_eq!(program.wait().status, Some(130));
@@ -526,21 +537,11 @@ fn plays_a_record_at_the_prompt() {
 
 #[test]
 fn ends_a_replay_with_the_session() {
-    let (ends, end) = std::sync::mpsc::channel();
-    let (opened, open) = std::sync::mpsc::channel();
-    let address = serve(move |mut peer| {
-        peer.accept();
-        opened.send(()).expect("the test listens");
-        ends.send(peer.read_close()).expect("the test listens");
-    });
     let folder = Folder::new();
-    let path = folder.write(
-        "r.jsonl",
-        &record(&format!("ws://{address}"), &[&received("never")]),
-    );
+    let (path, begin, end) = waiting_replay(&folder);
     let mut program = Program::start(&[]);
     program.write(format!("replay {path} --speed max --timeout off\n").as_bytes());
-    open.recv().expect("a client");
+    begin.recv().expect("a client");
     program.signal("TERM");
     assert_eq!(end.recv(), Ok(Some((1001, String::new()))));
     assert_eq!(program.wait().status, Some(143));

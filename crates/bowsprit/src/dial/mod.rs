@@ -34,8 +34,9 @@ use crate::{Step, Stream, steps::Steps};
 ///
 /// The addresses are tried by turns of family, IPv6 first. The next attempt starts when one has
 /// failed, or after 250 ms without an answer (RFC 8305 §8); the first to succeed wins. `nodelay`
-/// sets `TCP_NODELAY`, and `steps` is told of each attempt. There is no deadline here beyond the system's own. Of a long list, which who
-/// answers for a name may make as long as they like, only the first 16 are tried.
+/// sets `TCP_NODELAY`, and `steps` is told of each attempt. There is no deadline here beyond the
+/// system's own. Of a long list, which who answers for a name may make as long as they like, only the
+/// first 16 are tried.
 ///
 /// # Errors
 ///
