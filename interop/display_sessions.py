@@ -279,7 +279,7 @@ def wraps_between_words(lab: Lab) -> None:
 
 def tells_programs_whole_lines(lab: Lab) -> None:
     with open_terminal(lab, "--json") as terminal:
-        terminal.enter(f"connect {lab.python.uri('/echo')}")
+        terminal.enter(f"connect --no-compress {lab.python.uri('/echo')}")
         terminal.type(*f"send 0 {'x' * 300}", ENTER)
         whole = f'"size":300,"text":"{"x" * 300}"}}\r\n'.encode()
         terminal.wait_for(lambda: terminal.raw.count(whole) == 2, "the message that was sent, and the one that came")
