@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{bytes, chart, count, digits, time};
+use super::{amount, bytes, chart, count, digits, time};
 use crate::load::outcome::{Summary, Times};
 
 const STYLE: &str = "\
@@ -106,14 +106,7 @@ fn totals(page: &mut String, summary: &Summary) -> std::fmt::Result {
             ))
     )?;
     for (name, flow) in [("Sent", &summary.sent), ("Received", &summary.received)] {
-        writeln!(
-            page,
-            "<tr><th>{name}</th><td>{} messages ({}/s), {} ({}/s)</td></tr>",
-            count(flow.messages as f64),
-            count(flow.messages_per_second),
-            bytes(flow.bytes as f64),
-            bytes(flow.bytes_per_second)
-        )?;
+        writeln!(page, "<tr><th>{name}</th><td>{}</td></tr>", amount(flow))?;
     }
     writeln!(
         page,

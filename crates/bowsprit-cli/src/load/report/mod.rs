@@ -12,7 +12,7 @@ use std::path::Path;
 
 pub(super) use self::bars::bars;
 use super::args::ResultOptions;
-use super::outcome::Summary;
+use super::outcome::{Flow, Summary};
 use crate::printer::text::{escape, fault};
 
 /// Writes all that was asked for.
@@ -122,6 +122,17 @@ pub(super) fn bytes(value: f64) -> String {
         value if value < 1e9 => format!("{} MB", digits(value / 1e6)),
         value => format!("{} GB", digits(value / 1e9)),
     }
+}
+
+/// How much went one way, and how fast.
+fn amount(flow: &Flow) -> String {
+    format!(
+        "{} messages ({}/s), {} ({}/s)",
+        count(flow.messages as f64),
+        count(flow.messages_per_second),
+        bytes(flow.bytes as f64),
+        bytes(flow.bytes_per_second)
+    )
 }
 
 #[cfg(test)]

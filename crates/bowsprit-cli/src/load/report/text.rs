@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{bars, bytes, count, digits, time};
+use super::{amount, bars, bytes, count, digits, time};
 use crate::load::outcome::{Summary, Times};
 
 /// How many bars the histogram has at most, and how wide a terminal it is to fit.
@@ -45,14 +45,7 @@ fn figures(text: &mut String, summary: &Summary) -> std::fmt::Result {
     }
     for (name, flow) in [("sent", &summary.sent), ("received", &summary.received)] {
         if flow.messages > 0 {
-            writeln!(
-                text,
-                "  {name:<12} {} messages ({}/s), {} ({}/s)",
-                count(flow.messages as f64),
-                count(flow.messages_per_second),
-                bytes(flow.bytes as f64),
-                bytes(flow.bytes_per_second)
-            )?;
+            writeln!(text, "  {name:<12} {}", amount(flow))?;
         }
     }
     if let Some(latency) = &summary.latency {

@@ -1,3 +1,5 @@
+//! Bytes in pieces of any size, and the messages that they are.
+
 use super::*;
 
 fn cutter(bounds: Bounds, code: Code, kind: Kind) -> Cutter {

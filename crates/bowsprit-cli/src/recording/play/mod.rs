@@ -9,7 +9,8 @@ use super::compare::Rules;
 use super::report::Report;
 use super::tapes::{Tape, Tapes};
 use crate::options::Plan;
-use crate::printer::text::{escape, fault};
+use crate::printer::text::escape;
+use crate::run;
 
 pub(super) mod clock;
 mod facts;
@@ -88,7 +89,7 @@ pub(super) fn play(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("cannot start: {}", fault(&error)))?;
+        .map_err(run::failed)?;
     runtime.block_on(async {
         let client = Client::new();
         let requests = requests(args, &client, &plan, tapes, report)?;

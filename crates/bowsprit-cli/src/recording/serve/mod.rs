@@ -15,6 +15,7 @@ use super::play::clock::{Clock, Speed};
 use super::report::Report;
 use super::tapes::Tapes;
 use crate::printer::text::{escape, fault, harmless};
+use crate::run;
 use crate::signals::Signals;
 
 mod choose;
@@ -67,7 +68,7 @@ pub(super) fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("cannot start: {}", fault(&error)))?;
+        .map_err(run::failed)?;
     runtime.block_on(run(Arc::new(house), &complete(address)))
 }
 
