@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lab import PATIENCE, Check, Lab, Server
+from prompt import connect, open_terminal, quit_cleanly
 from terminal import CONTROL_C, ENTER, LEFT, PROMPT, TAB, Screen, Terminal
 
 # All that the program may write to draw: colours, the cursor, marks around pasted text and around what is
@@ -44,23 +45,6 @@ def checks(lab: Lab) -> Iterator[Check]:
             yield Check(f"display: {name}", partial(look, lab))
     finally:
         hostile.stop()
-
-
-def open_terminal(lab: Lab, *flags: object, **variables: str) -> Terminal:
-    return Terminal(lab.program, *flags, environment=lab.environment() | variables)
-
-
-def connect(terminal: Terminal, uri: str, number: int = 0) -> None:
-    terminal.enter(f"connect {uri}")
-    terminal.expect_line(re.compile(rf"{number} open 101\b").match, f"that tells of the opening of {number}")
-    terminal.wait_for(lambda: terminal.shows(""), "the prompt below it")
-
-
-def quit_cleanly(terminal: Terminal) -> None:
-    terminal.wait_for(lambda: terminal.shows(""), "an empty prompt")
-    terminal.type(*"quit", ENTER)
-    status = terminal.end()
-    assert status == 0, f"exit status {status}\n{terminal}"
 
 
 def expect_unharmed(terminal: Terminal) -> None:

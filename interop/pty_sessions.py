@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from lab import Check, Lab
+from prompt import connect, open_terminal, quit_cleanly
 from terminal import (
     BACKSPACE,
     CONTROL_C,
@@ -42,25 +43,6 @@ def checks(lab: Lab) -> Iterator[Check]:
         yield Check(f"terminal: {name}", partial(look, lab))
     for path in ["/attack-message", "/attack-reason", "/attack-server", "/attack-status", "/attack-banner"]:
         yield Check(f"terminal: escape sequences by {path} do nothing", partial(survives_attack, lab, path))
-
-
-def open_terminal(lab: Lab, *flags: object) -> Terminal:
-    return Terminal(lab.program, *flags, environment=lab.environment())
-
-
-def connect(terminal: Terminal, uri: str, number: int = 0) -> None:
-    """Types `connect` and waits until the connection is open."""
-    answer = terminal.enter(f"connect {uri}")
-    assert f"> Created connection with id {number}" in answer, f"{answer}\n{terminal}"
-    terminal.expect_line(re.compile(rf"{number} open 101\b").match, f"that tells of the opening of {number}")
-    terminal.wait_for(lambda: terminal.shows(""), "the prompt below it")
-
-
-def quit_cleanly(terminal: Terminal) -> None:
-    terminal.wait_for(lambda: terminal.shows(""), "an empty prompt")
-    terminal.type(*"quit", ENTER)
-    status = terminal.end()
-    assert status == 0, f"exit status {status}\n{terminal}"
 
 
 # The runs that the seed prints. The servers bear the names that they have there; the addresses are

@@ -5,16 +5,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from lab import Check, Lab
+from prompt import open_terminal
 from terminal import CONTROL_C, ENTER, Terminal
 
 
 def checks(lab: Lab) -> Iterator[Check]:
     for name, look in SESSIONS.items():
         yield Check(f"use: {name}", partial(look, lab))
-
-
-def open_terminal(lab: Lab, *flags: object) -> Terminal:
-    return Terminal(lab.program, *flags, environment=lab.environment())
 
 
 def expect_prompt(terminal: Terminal, prompt: str, typed: str = "") -> None:
