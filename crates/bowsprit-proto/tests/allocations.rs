@@ -126,3 +126,27 @@ fn an_echo_with_compression_allocates_once_for_each_message() {
         }
     }
 }
+
+/// What a server allocates for a head of so many bytes, in all, that comes in such pieces.
+fn cost_of_head(len: usize, piece: usize) -> u64 {
+    let mut config = Config::server();
+    (config.limits.head_line, config.limits.head) = (usize::MAX, usize::MAX);
+    let head = vec![b'a'; len];
+    let counted = measure(|| {
+        let mut handshake = ServerHandshake::new(&config);
+        for mut bytes in head.chunks(piece) {
+            assert_eq!(handshake.receive(&mut bytes), Ok(false));
+        }
+    });
+    counted.bytes_total
+}
+
+#[test]
+fn a_head_costs_no_more_in_many_pieces_than_in_few() {
+    // Buffers that double cost twice their last size, at most four times what is in them. What is looked
+    // at again with each piece, as a whole, would be copied a thousand times.
+    for (len, piece) in [(64 << 10, 1), (64 << 10, 64), (1 << 20, 1024)] {
+        let cost = cost_of_head(len, piece);
+        assert!(cost <= 4 * len as u64, "{len} in pieces of {piece}: {cost}");
+    }
+}

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, io, time::Duration};
 
 use bowsprit_proto::{
     Cause, CloseError, InvalidUri, ProtocolError, SendError, Stage,
-    handshake::{self, HandshakeError, InvalidRedirect, ResponseHead},
+    handshake::{self, HandshakeError, InvalidRedirect, Quoted, ResponseHead},
 };
 
 use crate::{DialError, ProxyError, TlsError, TlsErrorKind, dial::io_words};
@@ -286,7 +286,9 @@ impl fmt::Display for AcceptError {
             Self::Io(error) => write!(f, "{} during the opening handshake", io_words(error)),
             Self::Tls(error) => write!(f, "{error}"),
             Self::Handshake(error) => write!(f, "{error}"),
-            Self::Origin(origin) => write!(f, "origin {origin:?} is not this server's own"),
+            Self::Origin(origin) => {
+                write!(f, "origin {} is not this server's own", Quoted(origin))
+            }
             Self::Timeout(stage) => write!(f, "{stage} timed out"),
             Self::Rejected(status) => write!(f, "refused with HTTP {status}"),
             Self::Answer(error) => write!(f, "cannot answer as told: {error}"),

@@ -35,7 +35,7 @@ use crate::{Config, Deflate, DeflateParams, Uri, deflate};
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(super) uri: Uri,
-    subprotocols: Vec<String>,
+    pub(super) subprotocols: Vec<String>,
     pub(super) headers: Headers,
 }
 

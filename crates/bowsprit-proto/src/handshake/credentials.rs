@@ -4,7 +4,11 @@ use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{InvalidRequest, Request, headers::is_token};
+use super::{
+    InvalidRequest, Request,
+    headers::is_token,
+    secrets::{is_secret_header, masked_subprotocols},
+};
 
 const AUTHORIZATION: &str = "Authorization";
 const COOKIE: &str = "Cookie";
@@ -81,11 +85,14 @@ impl Request {
         Ok(self)
     }
 
-    /// Leaves out what is meant for this server alone: for a request that goes on to another.
+    /// Leaves out what is meant for this server alone: for a request that goes on to another. What is
+    /// masked where it is printed is not given to strangers either.
     pub(super) fn without_credentials(mut self) -> Self {
-        let secrets = [AUTHORIZATION, COOKIE, "Proxy-Authorization"];
-        let is_secret = |name: &str| secrets.iter().any(|own| name.eq_ignore_ascii_case(own));
-        self.headers = self.headers.filtered(|name| !is_secret(name));
+        self.headers = self.headers.filtered(|name| !is_secret_header(name));
+        let shown = masked_subprotocols(&self.subprotocols.join(","));
+        let mut shown = shown.split(", ");
+        self.subprotocols
+            .retain(|name| shown.next() == Some(name.as_str()));
         self
     }
 }

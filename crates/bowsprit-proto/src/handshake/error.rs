@@ -6,7 +6,7 @@ use core::fmt;
 /// A rule of the opening handshake that the peer broke, or a limit that it went over.
 ///
 /// The section in each description is of RFC 6455 unless another is named. Text from the peer is
-/// displayed with escapes, so that it cannot drive a terminal.
+/// displayed as [`Quoted`]: with escapes, and no more than its beginning.
 ///
 /// ```
 /// use bowsprit_proto::handshake::HandshakeError;
@@ -112,6 +112,32 @@ pub enum HandshakeError {
     },
 }
 
+impl HandshakeError {
+    /// What is said in front of the peer's text, the text, and what is said behind it.
+    fn around_text(&self) -> (&'static str, &str, &'static str) {
+        match self {
+            Self::StartLine(line) => ("first line is not HTTP/1.1: ", line, ""),
+            Self::Method(method) => ("method is ", method, ", expected GET"),
+            Self::Target(target) => ("request target ", target, " is neither a path nor a URI"),
+            Self::InvalidKey(key) => ("Sec-WebSocket-Key ", key, " is not 16 bytes in base64"),
+            Self::Version(version) => ("Sec-WebSocket-Version is ", version, ", expected 13"),
+            Self::InvalidSubprotocol(name) => ("offered subprotocol ", name, " is not a token"),
+            Self::DuplicateSubprotocol(name) => ("subprotocol ", name, " is offered twice"),
+            Self::InvalidExtensions(value) => ("malformed Sec-WebSocket-Extensions ", value, ""),
+            Self::UnrequestedExtension(value) => {
+                ("server chose the extension ", value, ", not offered")
+            }
+            Self::UnacceptableExtension(value) => {
+                ("server answered the offer of compression with ", value, "")
+            }
+            Self::UnrequestedSubprotocol(name) => {
+                ("server chose the subprotocol ", name, ", not offered")
+            }
+            _ => ("", "", ""),
+        }
+    }
+}
+
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,7 +151,6 @@ impl fmt::Display for HandshakeError {
             Self::Tls => {
                 f.write_str("peer speaks TLS where plain HTTP was expected; ws and wss differ")
             }
-            Self::StartLine(line) => write!(f, "first line is not HTTP/1.1: {line:?}"),
             Self::StartLineTooLong { limit } => {
                 write!(f, "first line is longer than the limit of {limit} bytes")
             }
@@ -147,39 +172,14 @@ impl fmt::Display for HandshakeError {
             Self::Missing(name) => write!(f, "no {name} header"),
             Self::MissingUpgrade => f.write_str("no Upgrade header that says websocket"),
             Self::MissingConnection => f.write_str("no Connection header that says upgrade"),
-            Self::Method(method) => write!(f, "method is {method:?}, expected GET"),
-            Self::Target(target) => {
-                write!(f, "request target {target:?} is neither a path nor a URI")
-            }
             Self::InvalidHost => f.write_str("host is not a name or an address with a port"),
-            Self::InvalidKey(key) => {
-                write!(f, "Sec-WebSocket-Key {key:?} is not 16 bytes in base64")
-            }
-            Self::Version(version) => {
-                write!(f, "Sec-WebSocket-Version is {version:?}, expected 13")
-            }
-            Self::InvalidSubprotocol(name) => {
-                write!(f, "offered subprotocol {name:?} is not a token")
-            }
-            Self::DuplicateSubprotocol(name) => write!(f, "subprotocol {name:?} is offered twice"),
-            Self::InvalidExtensions(value) => {
-                write!(f, "malformed Sec-WebSocket-Extensions {value:?}")
-            }
             Self::Status(status) => write!(f, "server answered with status {status}, expected 101"),
             Self::AcceptMismatch { expected, received } => {
                 write!(
                     f,
-                    "Sec-WebSocket-Accept is {received:?}, expected {expected:?}"
+                    "Sec-WebSocket-Accept is {}, expected {expected:?}",
+                    Quoted(received)
                 )
-            }
-            Self::UnrequestedExtension(value) => {
-                write!(f, "server chose the extension {value:?}, not offered")
-            }
-            Self::UnacceptableExtension(value) => {
-                write!(f, "server answered the offer of compression with {value:?}")
-            }
-            Self::UnrequestedSubprotocol(name) => {
-                write!(f, "server chose the subprotocol {name:?}, not offered")
             }
             Self::Eof { received: 0 } => {
                 f.write_str("connection ended before the peer's part of the opening handshake")
@@ -188,11 +188,40 @@ impl fmt::Display for HandshakeError {
                 f,
                 "connection ended after {received} bytes of the opening handshake"
             ),
+            _ => {
+                let (before, text, after) = self.around_text();
+                write!(f, "{before}{}{after}", Quoted(text))
+            }
         }
     }
 }
 
 impl core::error::Error for HandshakeError {}
+
+/// Text from a peer as it is displayed: escaped, so that it cannot drive a terminal, and its beginning
+/// alone where it is long, so that a stranger cannot fill a log with it.
+///
+/// ```
+/// use bowsprit_proto::handshake::Quoted;
+///
+/// assert_eq!(Quoted("a\u{7}b").to_string(), r#""a\u{7}b""#);
+/// let long = Quoted(&"a".repeat(8000)).to_string();
+/// assert!(long.ends_with(r#"aaa"... (8000 bytes)"#) && long.len() < 200);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MAX_CHARS: usize = 100;
+        let Self(text) = self;
+        let end = text.char_indices().nth(MAX_CHARS);
+        match end.and_then(|(end, _)| text.get(..end)) {
+            Some(beginning) => write!(f, "{beginning:?}... ({} bytes)", text.len()),
+            None => write!(f, "{text:?}"),
+        }
+    }
+}
 
 /// What a caller set that no head may carry. Nothing was changed.
 ///

@@ -241,11 +241,11 @@ impl LineReader {
         self.check_beginning(input)?;
         let end = input.iter().position(|&byte| byte == b'\n');
         let (piece, rest) = end
-            .and_then(|end| input.split_at_checked(end + 1))
+            .and_then(|end| input.split_at_checked(end.saturating_add(1)))
             .unwrap_or((*input, &[]));
         self.check_limits(piece.len())?;
         self.unfinished.extend_from_slice(piece);
-        self.received += piece.len();
+        self.received = self.received.saturating_add(piece.len());
         *input = rest;
         if end.is_none() {
             return Ok(None);
@@ -260,7 +260,10 @@ impl LineReader {
         let is_header = !self.is_first && !line.is_empty();
         // Behind the end of an interim response comes another head.
         self.is_first = line.is_empty();
-        self.headers = if is_header { self.headers + 1 } else { 0 };
+        self.headers = match is_header {
+            true => self.headers.saturating_add(1),
+            false => 0,
+        };
         if self.headers > self.max_headers {
             let limit = self.max_headers;
             return Err(HandshakeError::TooManyHeaders { limit });
@@ -288,8 +291,8 @@ impl LineReader {
     /// Whether `more` bytes may be kept. If both limits are in the way, the nearer one is to blame.
     fn check_limits(&self, more: usize) -> Result<(), HandshakeError> {
         let line_limit = self.max_line.saturating_add(b"\r\n".len());
-        let in_line = line_limit - self.unfinished.len();
-        let in_head = self.max_head - self.received;
+        let in_line = line_limit.saturating_sub(self.unfinished.len());
+        let in_head = self.max_head.saturating_sub(self.received);
         if more <= in_line.min(in_head) {
             return Ok(());
         }
@@ -319,8 +322,8 @@ fn start_line_error(line: &[u8], version: Option<&[u8]>) -> HandshakeError {
         Some([b'1', b'.', b'0' | b'1']) => HandshakeError::StartLine(decode(line).into_owned()),
         // RFC 9112 §2.3: each number is one digit.
         Some([major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9']) => HandshakeError::HttpVersion {
-            major: major - b'0',
-            minor: minor - b'0',
+            major: major & 0x0F,
+            minor: minor & 0x0F,
         },
         _ => HandshakeError::StartLine(decode(line).into_owned()),
     }

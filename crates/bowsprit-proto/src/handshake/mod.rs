@@ -51,7 +51,7 @@ use crate::DeflateParams;
 
 pub use client::{ClientHandshake, Request};
 pub use credentials::basic_credentials;
-pub use error::{HandshakeError, InvalidRequest};
+pub use error::{HandshakeError, InvalidRequest, Quoted};
 pub use head::{RequestHead, ResponseHead};
 pub use headers::Headers;
 pub use reader::ResponseReader;

@@ -15,8 +15,9 @@ impl Request {
     /// The request that follows this response, if it is a redirection: 301, 302, 303, 307 or 308.
     ///
     /// `http` and `https` in the `Location` mean `ws` and `wss`. On the way to another origin (scheme, host
-    /// or port) the credentials stay behind: `Authorization`, `Proxy-Authorization` and `Cookie`. How many
-    /// redirections in a row are followed is for the caller to limit.
+    /// or port) the credentials stay behind: headers that [carry some](super::is_secret_header), as
+    /// `Authorization`, `Cookie` and `X-Api-Key` do, and subprotocols that are tokens. How many redirections
+    /// in a row are followed is for the caller to limit.
     ///
     /// ```
     /// use bowsprit_proto::{Config, Uri};

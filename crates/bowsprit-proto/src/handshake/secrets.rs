@@ -121,7 +121,7 @@ fn masked_start_line(line: &str) -> Cow<'_, str> {
 }
 
 /// A list of subprotocols without those that carry a token.
-fn masked_subprotocols(list: &str) -> String {
+pub(super) fn masked_subprotocols(list: &str) -> String {
     let mut is_secret = false;
     let names = list.split(',').map(str::trim).map(|name| {
         let lower = name.to_ascii_lowercase();
@@ -140,7 +140,7 @@ fn masked_subprotocol<'a>(name: &'a str, lower: &str, is_secret: bool) -> Cow<'a
     }
     let ends = SECRET_MARKS
         .iter()
-        .filter_map(|mark| lower.find(mark).map(|start| start + mark.len()));
+        .filter_map(|mark| Some(lower.find(mark)?.saturating_add(mark.len())));
     match ends.min().and_then(|end| name.split_at_checked(end)) {
         // The name of Kubernetes' own subprotocol ends where a token would begin.
         Some((head, rest)) if !rest.is_empty() => {

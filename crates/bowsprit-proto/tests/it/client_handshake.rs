@@ -53,6 +53,29 @@ fn writes_subprotocols_and_headers_in_their_order() {
 }
 
 #[test]
+fn takes_all_lines_of_a_header_back() {
+    let mut request = Request::new(Uri::parse("ws://localhost/").expect("a URI"));
+    for (name, value) in [("X-One", "1"), ("X-Two", "2"), ("x-one", "3")] {
+        request.header(name, value).expect("valid");
+    }
+    request.remove_header("X-ONE");
+    assert_eq!(request.headers().collect::<Vec<_>>(), [("X-Two", "2")]);
+}
+
+#[test]
+fn tells_the_version_of_the_answer() {
+    for version in ["HTTP/1.0", "HTTP/1.1"] {
+        let mut client = new_client(&[]);
+        let answer = format!("{version} 404 Not Found\r\n\r\n");
+        client
+            .receive(&mut answer.as_bytes())
+            .expect_err("no status 101");
+        let response = client.response().expect("a response");
+        assert_eq!(response.version(), version);
+    }
+}
+
+#[test]
 fn accepts_valid_responses() {
     let edits = [
         ("HTTP", "HTTP/1.1 101"),
@@ -258,5 +281,27 @@ fn stops_endless_heads_early() {
             rounds += 1;
         }
         assert_eq!(received, Err(error));
+    }
+}
+
+#[test]
+fn shows_the_beginning_of_long_text_only() {
+    for lines in [
+        "Sec-WebSocket-Accept: LONG\r\n",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: LONG\r\n",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: LONG\r\n",
+    ] {
+        let lines = lines.replace("LONG", &"a".repeat(8000));
+        let mut client = new_client(&[]);
+        let answer =
+            format!("HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{lines}\r\n");
+        let error = client
+            .receive(&mut answer.as_bytes())
+            .expect_err("too much");
+        let shown = error.to_string();
+        assert!(
+            shown.contains("aaa\"... (8000 bytes)") && shown.len() < 256,
+            "{shown}"
+        );
     }
 }

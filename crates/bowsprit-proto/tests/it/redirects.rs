@@ -113,6 +113,41 @@ fn credentials_go_to_no_other_origin() {
 }
 
 #[test]
+fn credentials_of_any_name_go_to_no_other_origin() {
+    let mut request = Request::new(Uri::parse("wss://a.example/").expect("a URI"));
+    for (name, value) in [
+        ("X-Api-Key", "secret"),
+        ("X-Auth-Token", "secret"),
+        ("Cookie2", "secret"),
+        ("Accept-Language", "en"),
+    ] {
+        request.header(name, value).expect("a header");
+    }
+    for name in ["chat", "bearer", "secret", "eyJhbGciOiJub25lIn0.e30.", "v2"] {
+        request.subprotocol(name).expect("a subprotocol");
+    }
+    let follow = |location: &str| {
+        let lines = format!("Location: {location}\r\n");
+        let next = answered(&request, 307, &lines).expect("a redirection");
+        next.expect("a target")
+    };
+    let away = follow("https://b.example/");
+    assert_eq!(
+        away.headers().collect::<Vec<_>>(),
+        [("Accept-Language", "en")]
+    );
+    assert_eq!(
+        away.subprotocols().collect::<Vec<_>>(),
+        ["chat", "bearer", "v2"]
+    );
+    let home = follow("/b");
+    assert_eq!(
+        (home.headers().count(), home.subprotocols().count()),
+        (4, 5)
+    );
+}
+
+#[test]
 fn leads_from_wss_to_no_place_that_anybody_could_read() {
     for location in ["ws://a.example/", "http://a.example/"] {
         let refused = redirected("wss://a.example/", location).map(drop);

@@ -333,6 +333,20 @@ fn writes_the_response_of_the_rfc() {
 }
 
 #[test]
+fn names_no_subprotocol_where_none_is_chosen() {
+    let mut server = new_server();
+    let request = extend(REQUEST, "Sec-WebSocket-Protocol: a, b");
+    server.receive(&mut request.as_slice()).expect("valid");
+    let mut out = Vec::new();
+    let agreed = server.accept(&Accept::default(), &mut out);
+    assert_eq!(agreed.expect("it is offered").subprotocol, None);
+    assert_eq!(
+        out.escape_ascii().to_string(),
+        RESPONSE.escape_default().to_string()
+    );
+}
+
+#[test]
 fn accepts_neither_what_was_not_offered_nor_what_is_no_request() {
     let mut accept = Accept::default();
     accept.subprotocol("chat").expect("a token");

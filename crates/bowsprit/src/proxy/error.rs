@@ -2,7 +2,10 @@
 
 use std::{error::Error as StdError, fmt, io};
 
-use bowsprit_proto::{InvalidUri, handshake::HandshakeError};
+use bowsprit_proto::{
+    InvalidUri,
+    handshake::{HandshakeError, Quoted},
+};
 
 use super::environment::Unreadable;
 use crate::{DialError, dial::io_words, error::is_passing};
@@ -158,7 +161,7 @@ impl fmt::Display for ProxyErrorKind {
                 })?;
                 realm
                     .as_ref()
-                    .map_or(Ok(()), |realm| write!(f, " for {realm:?}"))
+                    .map_or(Ok(()), |realm| write!(f, " for {}", Quoted(realm)))
             }
             Self::Status(status) => write!(f, "refused the tunnel with HTTP {status}"),
             Self::NotHttp(error) => write!(f, "{error}"),

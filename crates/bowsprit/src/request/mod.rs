@@ -172,9 +172,9 @@ impl ConnectRequest {
     }
 
     /// Follows this many redirections in a row, to `ws` and `wss` and never from `wss` to `ws`. Credentials go
-    /// to no other origin: `Authorization`, `Proxy-Authorization` and `Cookie` are left out there. Everything
-    /// else goes along: headers of other names, subprotocols, a client certificate. All of it has to be
-    /// done within `timeouts.open`. Default: 0.
+    /// to no other origin: headers that [carry some](bowsprit_proto::handshake::is_secret_header) and
+    /// subprotocols that are tokens are left out there. Everything else goes along: other headers and
+    /// subprotocols, a client certificate. All of it has to be done within `timeouts.open`. Default: 0.
     #[must_use]
     pub const fn redirects(mut self, limit: u8) -> Self {
         self.settings.redirects = limit;

@@ -253,6 +253,9 @@ impl ServerBuilder {
 
     /// The most opening handshakes in progress at once, TLS included; the next one pushes the oldest out,
     /// so that clients that never finish cannot keep others away. Default: 1024; at least 1.
+    ///
+    /// Requests of which only a part has come may take 2 KiB for each of these, all together; beyond that the
+    /// oldest of them makes room, too.
     #[must_use]
     pub const fn max_handshakes(mut self, count: usize) -> Self {
         self.max_handshakes = count;

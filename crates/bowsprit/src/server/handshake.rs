@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    limits::{Place, Slot, Slots},
+    limits::{PartOfHead, Place, Slot, Slots},
     request::HttpRequest,
     terms::{Hook, Terms},
 };
@@ -32,8 +32,14 @@ use crate::{
     wait::after,
 };
 
+/// How much of a request is read at once. What came behind it is kept while the program decides.
+const HEAD_READ: usize = 4 * 1024;
+
 /// How long a refused client may go on sending before its connection is closed under it.
 const REFUSED_LINGER: Duration = Duration::from_millis(500);
+
+/// How much of what a refused client goes on sending is taken. More would be work for nothing.
+const REFUSED_BYTES: usize = 1 << 20;
 
 /// When a client that came at a bad time may ask again, in seconds.
 const RETRY_AFTER: &str = "5";
@@ -174,7 +180,8 @@ impl Visit<'_> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let too_late = || Response::plain(408).ok();
-        let reading = read_request(io, handshake);
+        let part = place.as_ref().map(Place::part_of_head);
+        let reading = read_request(io, handshake, part);
         let read = self.in_time(place, too_late, reading).await;
         let early = match read {
             Ok(early) => early,
@@ -415,34 +422,54 @@ async fn cut(place: &mut Option<Place>) {
 
 /// Takes what the client still sends. A reset for want of that would destroy the answer on its way.
 async fn read_to_end<S: AsyncRead + Unpin>(io: &mut S) {
-    while read(io, |input| input.len()).await.is_ok_and(|len| len > 0) {}
+    let mut taken = 0;
+    while taken < REFUSED_BYTES {
+        match read(io, usize::MAX, |input| input.len()).await {
+            Ok(len) if len > 0 => taken += len,
+            _ => return,
+        }
+    }
 }
 
 /// Reads until the request is complete; returns what came behind it.
 async fn read_request<S: AsyncRead + Unpin>(
     io: &mut S,
     handshake: &mut ServerHandshake,
+    mut part: Option<PartOfHead>,
 ) -> Result<Vec<u8>, Refusal> {
     loop {
-        let early = read(io, |mut input| {
+        if let Some(part) = &part {
+            part.has_room().await;
+        }
+        let mut len = 0;
+        let early = read(io, HEAD_READ, |mut input| {
             if input.is_empty() {
                 return Err(handshake.eof());
             }
+            len = input.len();
             let is_complete = handshake.receive(&mut input)?;
             Ok(is_complete.then(|| input.to_vec()))
         });
         if let Some(early) = early.await?.map_err(AcceptError::Handshake)? {
             return Ok(early);
         }
+        if let Some(part) = &mut part {
+            part.grows_by(len);
+        }
     }
 }
 
-/// Reads once and hands the bytes to `f`; none at the end. They lie in the thread's buffer, so that a
-/// client that says nothing costs none.
-async fn read<S: AsyncRead + Unpin, T>(io: &mut S, mut f: impl FnMut(&[u8]) -> T) -> io::Result<T> {
+/// Reads once, so much at most, and hands the bytes to `f`; none at the end. They lie in the thread's
+/// buffer, so that a client that says nothing costs none.
+async fn read<S: AsyncRead + Unpin, T>(
+    io: &mut S,
+    max: usize,
+    mut f: impl FnMut(&[u8]) -> T,
+) -> io::Result<T> {
     poll_fn(|cx| {
         with_read_buffer(0, |buffer| {
-            let mut filled = ReadBuf::new(buffer);
+            let size = buffer.len().min(max);
+            let mut filled = ReadBuf::new(&mut buffer[..size]);
             let read = task::ready!(Pin::new(&mut *io).poll_read(cx, &mut filled));
             Poll::Ready(read.map(|()| f(filled.filled())))
         })

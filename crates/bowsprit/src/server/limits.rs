@@ -9,12 +9,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::yield_now};
 
 use crate::{AcceptError, roster::Roster};
 
 /// How many handshakes may be in progress unless told otherwise.
 pub(super) const MAX_HANDSHAKES: usize = 1024;
+
+/// How many bytes of heads that are not whole the server holds for each handshake that may be in progress,
+/// taken together. Few requests are longer, and most come in one piece.
+const PART_OF_HEAD: usize = 2 << 10;
+
+/// How often a handshake lets others run first that have to give memory back.
+const TURNS: usize = 8;
 
 /// The connections of a server, counted where there is a limit to them.
 #[derive(Debug)]
@@ -125,6 +132,9 @@ impl Network {
 /// for the whole of `timeouts.open`. This way they only push out each other, while an honest client is
 /// done within a round trip or two. The queue holds one end of a channel for each handshake; to drop
 /// that end is the signal, so pushing out costs no search and no task of its own.
+///
+/// In the same way the oldest make room where heads that are not whole hold too much memory together: at
+/// their limit of size that many would be 60 MiB.
 #[derive(Debug)]
 pub(super) struct Handshakes {
     max: usize,
@@ -135,6 +145,68 @@ pub(super) struct Handshakes {
 struct Queue {
     next: u64,
     waiting: BTreeMap<u64, oneshot::Sender<Infallible>>,
+    /// How many bytes have come of heads that are not whole, in order of their handshakes.
+    heads: BTreeMap<u64, usize>,
+    /// The sum of them.
+    in_heads: usize,
+    /// The same with those that have been pushed out and still hold theirs.
+    held: usize,
+}
+
+impl Queue {
+    /// Takes this handshake out, if it is still there.
+    fn push_out(&mut self, number: u64) -> Option<oneshot::Sender<Infallible>> {
+        self.in_heads -= self.heads.remove(&number).unwrap_or_default();
+        self.waiting.remove(&number)
+    }
+}
+
+/// The part of a head that has come, counted until this is dropped.
+#[derive(Debug)]
+pub(super) struct PartOfHead {
+    handshakes: Arc<Handshakes>,
+    number: u64,
+    len: usize,
+}
+
+impl PartOfHead {
+    /// Waits, a few turns at most, until those that were pushed out have given their memory back.
+    pub(super) async fn has_room(&self) {
+        for _ in 0..TURNS {
+            if self.handshakes.queue().held <= self.handshakes.max_in_heads() {
+                return;
+            }
+            yield_now().await;
+        }
+    }
+
+    /// So many more bytes are here. The oldest make room where that is too much for all together.
+    pub(super) fn grows_by(&mut self, more: usize) {
+        let mut pushed_out = Vec::new();
+        let mut queue = self.handshakes.queue();
+        self.len += more;
+        queue.held += more;
+        if queue.waiting.contains_key(&self.number) {
+            queue.in_heads += more;
+            queue.heads.insert(self.number, self.len);
+        }
+        while queue.in_heads > self.handshakes.max_in_heads()
+            && let Some(&oldest) = queue.heads.keys().find(|other| **other != self.number)
+        {
+            pushed_out.push(queue.push_out(oldest));
+        }
+        drop(queue);
+        // Wakes their tasks, which is better done outside the lock.
+        drop(pushed_out);
+    }
+}
+
+impl Drop for PartOfHead {
+    fn drop(&mut self) {
+        let mut queue = self.handshakes.queue();
+        queue.held -= self.len;
+        queue.in_heads -= queue.heads.remove(&self.number).unwrap_or_default();
+    }
 }
 
 /// A handshake's place in the queue, given back when dropped.
@@ -159,7 +231,11 @@ impl Handshakes {
     pub(super) fn enter(self: &Arc<Self>, roster: &Arc<Roster>) -> Place {
         let (keep, kept) = oneshot::channel();
         let mut queue = self.queue();
-        let oldest = (queue.waiting.len() >= self.max).then(|| queue.waiting.pop_first());
+        let is_full = queue.waiting.len() >= self.max;
+        let oldest = queue.waiting.keys().next().copied();
+        let oldest = oldest
+            .filter(|_| is_full)
+            .map(|oldest| queue.push_out(oldest));
         let number = queue.next;
         queue.next += 1;
         queue.waiting.insert(number, keep);
@@ -174,12 +250,25 @@ impl Handshakes {
         }
     }
 
+    const fn max_in_heads(&self) -> usize {
+        self.max.saturating_mul(PART_OF_HEAD)
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Place {
+    /// For the head that this handshake waits for.
+    pub(super) fn part_of_head(&self) -> PartOfHead {
+        PartOfHead {
+            handshakes: self.handshakes.clone(),
+            number: self.number,
+            len: 0,
+        }
+    }
+
     /// Waits until the handshake has to end, and tells why.
     pub(super) async fn lost(&mut self) -> AcceptError {
         let roster = self.roster.clone();
@@ -213,7 +302,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.handshakes.queue().waiting.remove(&self.number);
+        self.handshakes.queue().push_out(self.number);
     }
 }
 
@@ -288,5 +377,32 @@ mod tests {
         }
         drop((second, third));
         assert!(handshakes.queue().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_oldest_part_of_a_head_makes_room_for_newer_ones() {
+        let (handshakes, roster) = (Arc::new(Handshakes::new(3)), Arc::default());
+        let silent = handshakes.enter(&roster);
+        let mut first = handshakes.enter(&roster);
+        let second = handshakes.enter(&roster);
+        let mut of_first = first.part_of_head();
+        let mut of_second = second.part_of_head();
+        of_first.grows_by(2 * PART_OF_HEAD);
+        of_second.grows_by(PART_OF_HEAD);
+        assert_eq!(handshakes.queue().waiting.len(), 3, "that much has room");
+        of_second.grows_by(1);
+        first.pushed_out().await;
+        let waiting: Vec<_> = handshakes.queue().waiting.keys().copied().collect();
+        assert_eq!(
+            waiting,
+            [silent.number, second.number],
+            "who holds nothing stays"
+        );
+        // A head alone may be as large as its own limits let it.
+        of_second.grows_by(9 * PART_OF_HEAD);
+        assert_eq!(handshakes.queue().waiting.len(), 2);
+        drop((of_first, of_second));
+        let queue = handshakes.queue();
+        assert!(queue.heads.is_empty() && queue.in_heads == 0 && queue.held == 0);
     }
 }

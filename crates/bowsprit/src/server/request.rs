@@ -16,12 +16,20 @@ use crate::TlsInfo;
 /// use bowsprit::{Accept, HttpRequest, Response, Server};
 ///
 /// async fn log_in(request: HttpRequest) -> Result<Accept, Response> {
-///     match (request.path(), request.header("authorization")) {
-///         ("/chat", Some("Bearer secret")) => Ok(Accept::default()),
+///     let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+///     match (request.path(), token) {
+///         ("/chat", Some(token)) if is_known(token) => Ok(Accept::default()),
 ///         ("/chat", _) => Err(Response::plain(401)?),
 ///         _ => Err(Response::plain(404)?),
 ///     }
 /// }
+///
+/// // Hashes compare in a time that tells nothing about the token.
+/// fn is_known(token: &str) -> bool {
+///     use ring::digest::{SHA256, digest};
+///     digest(&SHA256, token.as_bytes()).as_ref() == TOKEN_HASH
+/// }
+/// # const TOKEN_HASH: [u8; 32] = [0; 32];
 ///
 /// let builder = Server::builder().validate(log_in);
 /// ```

@@ -177,14 +177,19 @@ async fn encrypt(
     deadline: Instant,
     place: &mut Place,
 ) -> Result<Stream, AcceptError> {
+    let encrypting = async {
+        // A client that says nothing is not worth the memory of a session.
+        tcp.peek(&mut [0]).await?;
+        tls.accept(tcp).await.map_err(AcceptError::Tls)
+    };
     let encrypted = tokio::select! {
         biased;
         error = place.lost() => return Err(error),
-        encrypted = timeout_at(deadline, tls.accept(tcp)) => encrypted,
+        encrypted = timeout_at(deadline, encrypting) => encrypted,
     };
     match encrypted {
         Ok(Ok(stream)) => Ok(Stream::from(stream)),
-        Ok(Err(error)) => Err(AcceptError::Tls(error)),
+        Ok(Err(error)) => Err(error),
         Err(_) => Err(AcceptError::Timeout(Stage::Tls)),
     }
 }

@@ -15,9 +15,10 @@ use bowsprit::{
     proto::handshake::{HandshakeError, InvalidRequest as InvalidHeader},
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, join, repeat, sink},
     time::Instant,
 };
+use tokio_util::io::InspectReader;
 
 use super::support::{Echo, REQUEST, Running, read_head, run, settle, within};
 
@@ -569,6 +570,20 @@ async fn a_client_that_never_reads_its_refusal_is_let_go() {
     let start = Instant::now();
     server.accept_on(near, None).await.expect_err("no request");
     assert_eq!(start.elapsed(), Config::server().timeouts.open);
+}
+
+#[tokio::test]
+async fn a_refused_client_that_floods_is_let_go() {
+    let taken = AtomicUsize::new(0);
+    let flood = (&b"POST / HTTP/1.1\r\nHost: a\r\n\r\n"[..]).chain(repeat(b'a'));
+    let counting = InspectReader::new(flood, |bytes| {
+        taken.fetch_add(bytes.len(), Ordering::Relaxed);
+    });
+    let server = builder().build();
+    let refused = within(server.accept_on(join(counting, sink()), None)).await;
+    assert!(refused.is_err(), "no upgrade");
+    let taken = taken.load(Ordering::Relaxed);
+    assert!((1 << 20..2 << 20).contains(&taken), "{taken}");
 }
 
 #[tokio::test(start_paused = true)]
