@@ -34,6 +34,19 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
+// Nothing that a peer sends, and no length of it, can panic or wrap. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used,
+    )
+)]
 
 extern crate alloc;
 #[cfg(feature = "std")]

@@ -53,7 +53,7 @@ impl Prepared {
     fn with(message: Message, compressed: Option<CompressedFrames>) -> Self {
         let payload = message.as_bytes();
         let header = FrameHeader::new(true, Opcode::of(message.kind()), payload.len() as u64);
-        let mut plain = Vec::with_capacity(FrameHeader::MAX_LEN + payload.len());
+        let mut plain = Vec::with_capacity(payload.len().saturating_add(FrameHeader::MAX_LEN));
         header.encode(&mut plain);
         plain.extend_from_slice(payload);
         let plain = plain.into();

@@ -314,7 +314,7 @@ pub(crate) fn check_percent_encoding(text: &str) -> Result<(), InvalidUri> {
 
 fn parse_target(text: &str) -> Result<String, InvalidUri> {
     check_percent_encoding(text)?;
-    let mut target = String::with_capacity(text.len() + 1);
+    let mut target = String::with_capacity(text.len().saturating_add(1));
     if !text.starts_with('/') {
         target.push('/');
     }

@@ -13,11 +13,8 @@ pub(super) enum Partial {
 }
 
 impl Partial {
-    /// Room for a message of `kind` that will be `expected` bytes long, as far as the peer says.
-    pub(super) fn new(kind: Kind, expected: u64) -> Self {
-        // What the peer only announces costs it nothing, so it buys little memory.
-        const TRUSTED: usize = 64 * 1024;
-        let capacity = usize::try_from(expected).map_or(TRUSTED, |len| len.min(TRUSTED));
+    /// With room for so many bytes.
+    pub(super) fn with_capacity(kind: Kind, capacity: usize) -> Self {
         match kind {
             Kind::Text => Self::Text(TextPieces {
                 text: String::with_capacity(capacity),
@@ -27,10 +24,19 @@ impl Partial {
         }
     }
 
-    pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), ProtocolError> {
+    /// Appends a piece of a message that becomes no longer than `most`.
+    pub(super) fn push(&mut self, piece: &[u8], most: usize) -> Result<(), ProtocolError> {
         match self {
-            Self::Text(pieces) => pieces.push(piece)?,
-            Self::Binary(data) => data.extend_from_slice(piece),
+            Self::Text(pieces) => {
+                let more = pieces.carry.len.saturating_add(piece.len());
+                let text = &mut pieces.text;
+                text.reserve_exact(growth(text.len(), text.capacity(), more, most));
+                pieces.push(piece)?;
+            }
+            Self::Binary(data) => {
+                data.reserve_exact(growth(data.len(), data.capacity(), piece.len(), most));
+                data.extend_from_slice(piece);
+            }
         }
         Ok(())
     }
@@ -44,6 +50,18 @@ impl Partial {
             Self::Binary(data) => MessageRef::Binary(Cow::Owned(data)),
         })
     }
+}
+
+/// How much room to make behind `len` bytes for `more` of them: none if it is there, else twice as much as has
+/// come. Left to itself the memory would grow to nearly twice the `most` that it can need.
+fn growth(len: usize, capacity: usize, more: usize, most: usize) -> usize {
+    let needed = len.saturating_add(more);
+    if needed <= capacity {
+        return 0;
+    }
+    needed
+        .max(len.saturating_mul(2).min(most))
+        .saturating_sub(len)
 }
 
 /// Text, and the beginning of a character that was cut.
@@ -79,7 +97,7 @@ impl Carry {
             return Ok(Cow::Borrowed(text));
         }
         let mut pieces = TextPieces {
-            text: String::with_capacity(piece.len() + 4),
+            text: String::with_capacity(piece.len().saturating_add(4)),
             carry: mem::take(self),
         };
         pieces.push(piece)?;
@@ -110,7 +128,7 @@ impl Carry {
                 return Err(ProtocolError::InvalidUtf8);
             };
             *slot = byte;
-            self.len += 1;
+            self.len = self.len.saturating_add(1);
             piece = rest;
             match str::from_utf8(self.filled()) {
                 Ok(character) => {
@@ -136,7 +154,7 @@ impl Carry {
         }
         for (slot, byte) in self.bytes.iter_mut().skip(self.len).zip(cut) {
             *slot = *byte;
-            self.len += 1;
+            self.len = self.len.saturating_add(1);
         }
         Ok(())
     }
@@ -172,7 +190,7 @@ pub(super) fn take<'b>(input: &mut &'b mut [u8], len: usize) -> &'b mut [u8] {
 /// Splits off a character at the end of which bytes are missing: three bytes at most.
 fn split_cut_character(piece: &[u8]) -> (&[u8], &[u8]) {
     for back in 1..=piece.len().min(3) {
-        let at = piece.len() - back;
+        let at = piece.len().saturating_sub(back);
         let needed = match piece.get(at) {
             Some(0x80..=0xBF) => continue,
             Some(0xC0..=0xDF) => 2,

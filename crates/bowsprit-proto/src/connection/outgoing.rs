@@ -94,7 +94,7 @@ impl Outgoing {
         }
         let before = self.buffer.len();
         FrameHeader::new(true, opcode, len as u64).encode(&mut self.buffer);
-        self.queued += self.buffer.len() - before;
+        self.count_from(before);
         self.share(message.into_bytes());
     }
 
@@ -116,7 +116,7 @@ impl Outgoing {
             return self.share(frame.clone());
         }
         self.buffer.extend_from_slice(frame);
-        self.queued += frame.len();
+        self.queued = self.queued.saturating_add(frame.len());
     }
 
     pub(super) fn fragment(
@@ -173,7 +173,7 @@ impl Outgoing {
         if frame.code == CloseCode::NO_STATUS {
             return self.frame(true, Opcode::Close, &[]);
         }
-        let mut payload = Vec::with_capacity(2 + frame.reason.len());
+        let mut payload = Vec::with_capacity(frame.reason.len().saturating_add(2));
         payload.extend_from_slice(&frame.code.0.to_be_bytes());
         payload.extend_from_slice(frame.reason.as_bytes());
         self.frame(true, Opcode::Close, &payload);
@@ -264,13 +264,14 @@ impl Outgoing {
     fn encode(&mut self, mut header: FrameHeader, payload: &[u8]) {
         let before = self.buffer.len();
         header.masking_key = self.masking_keys.map(|next_key| next_key());
-        self.buffer.reserve(FrameHeader::MAX_LEN + payload.len());
+        self.buffer
+            .reserve(payload.len().saturating_add(FrameHeader::MAX_LEN));
         header.encode(&mut self.buffer);
         match header.masking_key {
             Some(key) => append_masked(&mut self.buffer, payload, key),
             None => self.buffer.extend_from_slice(payload),
         }
-        self.queued += self.buffer.len() - before;
+        self.count_from(before);
     }
 
     /// Whether the message was worth compressing, and so is queued.
@@ -300,14 +301,15 @@ impl Outgoing {
         masking_key: Option<MaskingKey>,
     ) {
         let end = self.buffer.len();
+        let payload_len = end.saturating_sub(start);
         let header = FrameHeader {
             // RFC 7692 §6.1: on the first frame of the message.
             compressed: opcode != Opcode::Continuation,
             masking_key,
-            ..FrameHeader::new(fin, opcode, (end - start) as u64)
+            ..FrameHeader::new(fin, opcode, payload_len as u64)
         };
         header.encode(&mut self.buffer);
-        let header_len = self.buffer.len() - end;
+        let header_len = self.buffer.len().saturating_sub(end);
         if let Some(frame) = self.buffer.get_mut(start..) {
             // Its length, and so its header's, was not known before.
             frame.rotate_right(header_len);
@@ -315,7 +317,7 @@ impl Outgoing {
                 apply_mask(payload, key);
             }
         }
-        self.queued += self.buffer.len() - start;
+        self.count_from(start);
     }
 
     /// Queues a frame that a server would send as it is.
@@ -325,8 +327,18 @@ impl Outgoing {
         }
     }
 
+    /// Counts what stands in the buffer from `before` on.
+    #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "the buffer has grown since, and all that is queued lies in memory"
+    )]
+    fn count_from(&mut self, before: usize) {
+        self.queued += self.buffer.len() - before;
+    }
+
     fn share(&mut self, bytes: Bytes) {
-        self.queued += bytes.len();
+        self.queued = self.queued.saturating_add(bytes.len());
         self.shared.push_back(Shared {
             at: self.buffer.len(),
             payload: bytes,
@@ -344,20 +356,21 @@ impl Outgoing {
     }
 
     fn partly_written(&mut self, mut len: usize) {
-        self.queued -= len;
+        self.queued = self.queued.saturating_sub(len);
         while len > 0 {
             let boundary = self
                 .shared
                 .front()
                 .map_or(self.buffer.len(), |shared| shared.at);
-            if self.written < boundary {
-                let step = len.min(boundary - self.written);
-                self.written += step;
-                len -= step;
+            let unwritten = boundary.saturating_sub(self.written);
+            if unwritten > 0 {
+                let step = len.min(unwritten);
+                self.written = self.written.saturating_add(step);
+                len = len.saturating_sub(step);
             } else if let Some(shared) = self.shared.front_mut() {
                 let step = len.min(shared.payload.len());
                 shared.payload.advance(step);
-                len -= step;
+                len = len.saturating_sub(step);
                 if shared.payload.is_empty() {
                     self.shared.pop_front();
                 }
@@ -368,7 +381,7 @@ impl Outgoing {
         if self.written >= COMPACT_FROM && self.written >= self.buffer.len() / 2 {
             self.buffer.drain(..self.written);
             for shared in &mut self.shared {
-                shared.at -= self.written;
+                shared.at = shared.at.saturating_sub(self.written);
             }
             self.written = 0;
         }
@@ -381,5 +394,5 @@ fn payload_len(frame: &[u8]) -> usize {
         Ok(Some((_, len))) => len,
         _ => 0,
     };
-    frame.len() - header_len
+    frame.len().saturating_sub(header_len)
 }

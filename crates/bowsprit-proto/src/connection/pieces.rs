@@ -121,7 +121,7 @@ impl Pieces {
                 let fragment = self.streamed_piece(&frame, piece)?;
                 fragment.map(|fragment| Event::Fragment(fragment, frame.ends_message()))
             } else {
-                self.data_piece(&frame, piece)?
+                self.data_piece(&frame, piece, config.limits.message)?
             };
             if frame.remaining > 0 {
                 self.frame = Some(frame);
@@ -219,6 +219,7 @@ impl Pieces {
         &mut self,
         frame: &Frame,
         piece: &'b [u8],
+        limit: usize,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         let Some(message) = self.message else {
             return Err(ProtocolError::UnexpectedContinuation);
@@ -227,9 +228,13 @@ impl Pieces {
         let whole = match self.partial.take() {
             None if ends => lend(message.kind, piece)?,
             partial => {
-                let expected = frame.remaining.saturating_add(piece.len() as u64);
-                let mut partial = partial.unwrap_or_else(|| Partial::new(message.kind, expected));
-                partial.push(piece)?;
+                let mut partial = partial.unwrap_or_else(|| {
+                    // What the peer only announces costs it nothing, so it buys no more than what came.
+                    let missing = usize::try_from(frame.remaining).unwrap_or(usize::MAX);
+                    let room = piece.len().saturating_add(missing.min(piece.len()));
+                    Partial::with_capacity(message.kind, room)
+                });
+                partial.push(piece, limit)?;
                 if !ends {
                     self.partial = Some(partial);
                     return Ok(None);
@@ -254,24 +259,34 @@ impl Pieces {
         let ends = frame.ends_message();
         if config.streaming {
             let mut inflated = Vec::new();
-            inflater.inflate(piece, ends, |piece| {
+            let done = inflater.inflate(piece, ends, |piece| {
                 inflated.extend_from_slice(piece);
                 Ok(())
-            })?;
+            });
+            if let Err(fault) = done {
+                // The first fault counts, however much was read at once.
+                if message.kind == Kind::Text {
+                    self.carry.text(&inflated)?;
+                }
+                return Err(fault);
+            }
             let fragment = self.streamed_piece(frame, &inflated)?;
             return Ok(fragment.map(|fragment| Event::Fragment(fragment.into_owned(), ends)));
         }
         let mut partial = match self.partial.take() {
             Some(partial) => partial,
-            None => Partial::new(message.kind, 0),
+            None => Partial::with_capacity(message.kind, 0),
         };
         let (limit, mut total) = (config.limits.message, message.inflated.unwrap_or(0));
         inflater.inflate(piece, ends, |piece| {
+            let room = limit.saturating_sub(total);
             total = total.saturating_add(piece.len());
+            // The first fault counts, however much was read at once.
+            partial.push(piece.get(..room).unwrap_or(piece), limit)?;
             if total > limit {
                 return Err(ProtocolError::MessageTooBig { limit });
             }
-            partial.push(piece)
+            Ok(())
         })?;
         message.inflated = Some(total);
         if !ends {
@@ -339,7 +354,7 @@ impl Frame {
         let most = most.min(input.len());
         let len = usize::try_from(self.remaining).map_or(most, |remaining| remaining.min(most));
         let piece = take(input, len);
-        self.remaining -= len as u64;
+        self.remaining = self.remaining.saturating_sub(len as u64);
         if let Some(key) = &mut self.key {
             *key = apply_mask(piece, *key);
         }

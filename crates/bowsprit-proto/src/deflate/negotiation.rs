@@ -153,7 +153,7 @@ fn answer_one(settings: &Deflate, offer: Parameters) -> Option<(DeflateParams, S
     let mut header = agreed.to_string();
     // §7.1.2.1: an offered limit is accepted by an answer that names one, be it the largest.
     if offer.server_max_window_bits.is_some() && agreed.server_max_window_bits == MAX_BITS {
-        header += &format!("; {SERVER_MAX_WINDOW_BITS}={MAX_BITS}");
+        header.push_str(&format!("; {SERVER_MAX_WINDOW_BITS}={MAX_BITS}"));
     }
     Some((agreed, header))
 }

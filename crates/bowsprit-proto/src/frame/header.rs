@@ -106,7 +106,9 @@ impl FrameHeader {
             masking_key,
             payload_len,
         };
-        Ok(Some((header, 2 + len_bytes + key_bytes)))
+        #[expect(clippy::arithmetic_side_effects, reason = "at most 2 + 8 + 4")]
+        let header_len = 2 + len_bytes + key_bytes;
+        Ok(Some((header, header_len)))
     }
 
     /// Whether the bit RSV1 is set: known before the whole header is there, as soon as anything is judged.

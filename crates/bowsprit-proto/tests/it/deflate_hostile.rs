@@ -13,10 +13,9 @@ use crate::{
         noise, prose, settings,
     },
     puff,
-    streaming::coalesced,
     support::{
-        Outcome, ROLES, Seen, close_frame, feed, feed_in, frame, hex, open, peer_of, receive, sent,
-        text,
+        Outcome, ROLES, Seen, close_frame, coalesced, feed, feed_in, frame, hex, open, peer_of,
+        receive, sent, text,
     },
 };
 
@@ -597,5 +596,29 @@ fn keeps_others_of_the_thread_out_of_harm_after_a_failure() {
         assert_eq!(feed(&mut well, &ended), [text("Hello")]);
         well.send_shared(Message::from("still open"))
             .expect("an open connection");
+    }
+}
+
+#[test]
+fn tells_the_first_fault_however_much_is_read_at_once() {
+    let no_text = || Bits::default().fixed(false).literal(0xFF);
+    let no_block = no_text().end_of_block().number(0, 1).number(3, 2).cut();
+    let copies = (0..200).fold(no_text(), |bits, _| bits.copy_three(1));
+    let too_much = copies.end_of_block().payload();
+    let final_block = |bits: Bits| bits.fixed(true).end_of_block().align();
+    let flood = (0..100).fold(Bits::default(), |bits, _| final_block(bits));
+    let flood = flood.stored(&noise(60_000, 1)).payload();
+    for role in ROLES {
+        let (peer, deflate) = (peer_of(role), settings(true, 15, 1));
+        let small = || deflated_with(role, deflate, |config| config.limits.message = 300);
+        fails(small, &frame(peer, TEXT, &no_block), InvalidUtf8);
+        fails(small, &frame(peer, TEXT, &too_much), InvalidUtf8);
+        let streaming = || deflated_with(role, deflate, |config| config.streaming = true);
+        fails(streaming, &frame(peer, TEXT, &no_block), InvalidUtf8);
+        let wire = frame(peer, BINARY, &flood);
+        for reads in [1, usize::MAX] {
+            let seen = feed_in(&mut deflated(role, deflate), &wire, &[reads]);
+            assert_eq!(seen, [Seen::Failed(InvalidDeflate)], "in reads of {reads}");
+        }
     }
 }

@@ -14,9 +14,9 @@ use crate::{
         prose, settings,
     },
     puff,
-    streaming::coalesced,
     support::{
-        Outcome, Pair, ROLES, Seen, feed, feed_in, frame, frames, peer_of, receive, sent, text,
+        Outcome, Pair, ROLES, Seen, coalesced, feed, feed_in, frame, frames, peer_of, receive,
+        sent, text,
     },
 };
 

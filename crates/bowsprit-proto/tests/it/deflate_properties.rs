@@ -88,13 +88,6 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn seen(message: &Message) -> Seen {
-    match message {
-        Message::Text(text) => Seen::Text(text.as_str().into()),
-        Message::Binary(data) => Seen::Binary(data.to_vec()),
-    }
-}
-
 /// What a peer has to see, the message that is sent in fragments, and the time.
 struct Said {
     expected: Vec<Seen>,
@@ -107,17 +100,17 @@ fn take(connection: &mut Connection, step: &Step, prepared: &[Prepared], said: &
     match step {
         Step::Send(message) => {
             if connection.send(message).is_ok() {
-                said.expected.push(seen(message));
+                said.expected.push(Seen::from(message));
             }
         }
         Step::Shared(message) => {
             if connection.send_shared(message.clone()).is_ok() {
-                said.expected.push(seen(message));
+                said.expected.push(Seen::from(message));
             }
         }
         Step::Prepared(n) => {
             if connection.send_prepared(&prepared[*n]).is_ok() {
-                said.expected.push(seen(prepared[*n].message()));
+                said.expected.push(Seen::from(prepared[*n].message()));
             }
         }
         Step::Fragment(piece, last) => {
@@ -138,7 +131,8 @@ fn take(connection: &mut Connection, step: &Step, prepared: &[Prepared], said: &
         // Nothing is heard for long, so that a keepalive ping leaves.
         Step::Quiet => {
             connection.suppose_alive();
-            for _ in 0..2 {
+            // One look that finds a sign of life, and four that find none.
+            for _ in 0..5 {
                 let due = connection.poll_timeout(said.now).expect("a keepalive");
                 connection.handle_timeout(due);
                 said.now = due;
@@ -153,7 +147,7 @@ fn take(connection: &mut Connection, step: &Step, prepared: &[Prepared], said: &
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(crate::properties::cases(192))]
 
     #[test]
     fn what_is_sent_compressed_arrives(

@@ -308,3 +308,17 @@ fn the_reference_inflates_what_another_implementation_deflates() {
     assert_eq!((inflated.data, inflated.reach), (b"Hello".to_vec(), 4));
     assert_eq!(puff::inflate(b"llo", &hex("f2 00 11 00 00")), None);
 }
+
+#[test]
+fn takes_the_nearest_level_that_there_is() {
+    for role in ROLES {
+        let compressed = |level| {
+            let mut connection = deflated(role, settings(false, 15, level));
+            connection.send(prose(4000, 1).as_str()).expect("open");
+            sent(&mut connection)
+        };
+        assert_eq!(compressed(0), compressed(1));
+        assert_eq!(compressed(200), compressed(9));
+        assert_ne!(compressed(1), compressed(9));
+    }
+}

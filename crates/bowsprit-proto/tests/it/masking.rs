@@ -142,7 +142,7 @@ fn masks_every_length_in_every_phase_as_the_rfc_defines_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(crate::properties::cases(512))]
 
     #[test]
     fn masks_in_pieces_as_at_once(

@@ -3,19 +3,24 @@
 use std::time::Duration;
 
 use bowsprit_proto::{
-    CloseCode, Config, Connection, Message, MessageRef, ProtocolError,
+    CloseCode, Config, Message, MessageRef,
     Role::{self, Client, Server},
     State,
     frame::{FrameHeader, Opcode},
 };
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, prelude::*, test_runner::Config as Cases};
 
-use crate::{
-    streaming::coalesced,
-    support::{
-        Outcome, Pair, ROLES, Seen, feed_in, fragments, frame, open_with, peer_of, plain, sent,
-    },
+use crate::support::{
+    Pair, ROLES, Seen, feed_in, fragments, frame, heard, judged, open_with, peer_of, plain, sent,
 };
+
+/// So many cases of a property, or as many as `PROPTEST_CASES` says.
+pub(crate) fn cases(usual: u32) -> Cases {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => Cases::default(),
+        None => Cases::with_cases(usual),
+    }
+}
 
 fn any_role() -> impl Strategy<Value = Role> {
     prop_oneof![Just(Client), Just(Server)]
@@ -36,13 +41,6 @@ fn any_message() -> impl Strategy<Value = Message> {
         Message::from(bytes.collect::<Vec<u8>>())
     });
     prop_oneof![text, binary]
-}
-
-fn seen(message: &Message) -> Seen {
-    match message {
-        Message::Text(text) => Seen::Text(text.as_str().into()),
-        Message::Binary(data) => Seen::Binary(data.to_vec()),
-    }
 }
 
 /// The sizes of reads, small ones above all.
@@ -79,28 +77,12 @@ fn scripted(
         let fin = if i + 1 == pieces.len() { 0x80 } else { 0 };
         wire.extend(frame(from, fin | if i == 0 { opcode } else { 0 }, piece));
     }
-    expected.push(seen(message));
+    expected.push(Seen::from(message));
     (wire, expected)
 }
 
 fn any_control() -> impl Strategy<Value = (bool, Vec<u8>)> {
     (any::<bool>(), vec(any::<u8>(), 0..=125))
-}
-
-/// What a connection does with `input`, with what depends on the reads taken out.
-fn judged(make: &impl Fn() -> Connection, input: &[u8], reads: &[usize]) -> Outcome {
-    let mut outcome = Outcome::of(make(), input, reads);
-    outcome.events = coalesced(outcome.events);
-    // Streamed text that came before a fault in it may have been handed out already, or not.
-    if let [
-        ..,
-        Seen::TextPiece(_, false),
-        Seen::Failed(ProtocolError::InvalidUtf8),
-    ] = outcome.events[..]
-    {
-        outcome.events.remove(outcome.events.len() - 2);
-    }
-    outcome
 }
 
 /// Bytes that are nearly a conversation: frames of any kind, some of them broken.
@@ -158,7 +140,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(cases(10_000))]
 
     #[test]
     fn what_is_encoded_decodes_to_the_same(
@@ -201,9 +183,38 @@ proptest! {
         }
         let wire = sent(&mut sender);
         let mut receiver = open_with(peer_of(role), |_| {});
-        let expected: Vec<Seen> = messages.iter().map(|(message, ..)| seen(message)).collect();
+        let expected: Vec<Seen> = messages.iter().map(|(message, ..)| message.into()).collect();
         prop_assert_eq!(feed_in(&mut receiver, &wire, &reads), expected);
     }
+
+    #[test]
+    fn reads_make_no_difference(
+        (role, wire) in any_role().prop_flat_map(|role| (Just(role), any_wire(peer_of(role)))),
+        reads in any_reads(),
+        streaming: bool,
+        small: bool,
+        closing: bool,
+    ) {
+        let make = || {
+            let mut connection = open_with(role, |config| {
+                config.streaming = streaming;
+                if small {
+                    small_limits(config);
+                }
+            });
+            if closing {
+                connection.close(CloseCode::NORMAL, "").expect("an open connection");
+            }
+            connection
+        };
+        let whole = judged(&make, &wire, &[usize::MAX]);
+        prop_assert_eq!(judged(&make, &wire, &[1]), whole.clone());
+        prop_assert_eq!(judged(&make, &wire, &reads), whole);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(512))]
 
     #[test]
     fn sends_the_same_bytes_whatever_is_shared_and_written_when(
@@ -293,31 +304,6 @@ proptest! {
     }
 
     #[test]
-    fn reads_make_no_difference(
-        (role, wire) in any_role().prop_flat_map(|role| (Just(role), any_wire(peer_of(role)))),
-        reads in any_reads(),
-        streaming: bool,
-        small: bool,
-        closing: bool,
-    ) {
-        let make = || {
-            let mut connection = open_with(role, |config| {
-                config.streaming = streaming;
-                if small {
-                    small_limits(config);
-                }
-            });
-            if closing {
-                connection.close(CloseCode::NORMAL, "").expect("an open connection");
-            }
-            connection
-        };
-        let whole = judged(&make, &wire, &[usize::MAX]);
-        prop_assert_eq!(judged(&make, &wire, &[1]), whole.clone());
-        prop_assert_eq!(judged(&make, &wire, &reads), whole);
-    }
-
-    #[test]
     fn no_bytes_make_it_panic(
         role in any_role(),
         bytes in vec(prop_oneof![any::<u8>(), 0x80_u8..0x8B, Just(0)], 0..300),
@@ -392,12 +378,12 @@ fn act(pair: &mut Pair, said: &mut Said, role: Role, act: &Act) {
     match act {
         Act::Send(message) => {
             if connection.send(message).is_ok() {
-                said.messages.push(seen(message));
+                said.messages.push(Seen::from(message));
             }
         }
         Act::Shared(message) => {
             if connection.send_shared(message.clone()).is_ok() {
-                said.messages.push(seen(message));
+                said.messages.push(Seen::from(message));
             }
         }
         Act::Fragment(piece, last) => {
@@ -421,7 +407,7 @@ fn act(pair: &mut Pair, said: &mut Said, role: Role, act: &Act) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn two_ends_agree_on_what_was_said_and_both_end(
@@ -457,18 +443,6 @@ proptest! {
             }
         }
     }
-}
-
-/// The whole messages among the events, put together where they were streamed.
-fn heard(events: &[Seen]) -> Vec<Seen> {
-    let is_data = |seen: &&Seen| !matches!(seen, Seen::Ping(_) | Seen::Pong(_) | Seen::Close(..));
-    let data: Vec<Seen> = events.iter().filter(is_data).cloned().collect();
-    let whole = coalesced(data).into_iter().filter_map(|seen| match seen {
-        Seen::TextPiece(text, last) => last.then_some(Seen::Text(text)),
-        Seen::BinaryPiece(data, last) => last.then_some(Seen::Binary(data)),
-        whole => Some(whole),
-    });
-    whole.collect()
 }
 
 #[test]

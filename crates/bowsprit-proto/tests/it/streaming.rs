@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use bowsprit_proto::{Connection, Event, MessageRef, ProtocolError, Role, State};
 
 use crate::support::{
-    ROLES, Seen, close_frame, feed, feed_in, fragments, frame, open_with, peer_of, plain, sent,
+    ROLES, Seen, close_frame, coalesced, feed, feed_in, fragments, frame, open_with, peer_of,
+    plain, sent,
 };
 
 pub(crate) fn streaming(role: Role) -> Connection {
@@ -14,25 +15,6 @@ pub(crate) fn streaming(role: Role) -> Connection {
 
 fn piece(text: &str, last: bool) -> Seen {
     Seen::TextPiece(text.into(), last)
-}
-
-/// Joins neighbouring pieces of one message: reads cut them anywhere.
-pub(crate) fn coalesced(seen: Vec<Seen>) -> Vec<Seen> {
-    let mut joined: Vec<Seen> = Vec::new();
-    for next in seen {
-        match (joined.last_mut(), next) {
-            (Some(Seen::TextPiece(text, last @ false)), Seen::TextPiece(more, ends)) => {
-                text.push_str(&more);
-                *last = ends;
-            }
-            (Some(Seen::BinaryPiece(data, last @ false)), Seen::BinaryPiece(more, ends)) => {
-                data.extend(more);
-                *last = ends;
-            }
-            (_, next) => joined.push(next),
-        }
-    }
-    joined
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bowsprit_proto::{
-    Closed, Config, Connection, Event, MessageRef, ProtocolError, Role, State, Timestamp,
+    Closed, Config, Connection, Event, Message, MessageRef, ProtocolError, Role, State, Timestamp,
     frame::MaskingKey,
 };
 
@@ -104,6 +104,15 @@ impl From<Event<'_>> for Seen {
     }
 }
 
+impl From<&Message> for Seen {
+    fn from(message: &Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(text.as_str().into()),
+            Message::Binary(data) => Self::Binary(data.to_vec()),
+        }
+    }
+}
+
 pub(crate) fn text(text: &str) -> Seen {
     Seen::Text(text.into())
 }
@@ -185,6 +194,58 @@ pub(crate) fn receive(make: impl Fn() -> Connection, bytes: &[u8]) -> Outcome {
     whole
 }
 
+/// Joins neighbouring pieces of one message: reads cut them anywhere.
+pub(crate) fn coalesced(seen: Vec<Seen>) -> Vec<Seen> {
+    let mut joined: Vec<Seen> = Vec::new();
+    for next in seen {
+        match (joined.last_mut(), next) {
+            (Some(Seen::TextPiece(text, last @ false)), Seen::TextPiece(more, ends)) => {
+                text.push_str(&more);
+                *last = ends;
+            }
+            (Some(Seen::BinaryPiece(data, last @ false)), Seen::BinaryPiece(more, ends)) => {
+                data.extend(more);
+                *last = ends;
+            }
+            (_, next) => joined.push(next),
+        }
+    }
+    joined
+}
+
+/// The whole messages among the events, put together where they were streamed.
+pub(crate) fn heard(events: &[Seen]) -> Vec<Seen> {
+    let is_data = |seen: &&Seen| {
+        !matches!(
+            seen,
+            Seen::Ping(_) | Seen::Pong(_) | Seen::Close(..) | Seen::Failed(_)
+        )
+    };
+    let data: Vec<Seen> = events.iter().filter(is_data).cloned().collect();
+    let whole = coalesced(data).into_iter().filter_map(|seen| match seen {
+        Seen::TextPiece(text, last) => last.then_some(Seen::Text(text)),
+        Seen::BinaryPiece(data, last) => last.then_some(Seen::Binary(data)),
+        whole => Some(whole),
+    });
+    whole.collect()
+}
+
+/// What a connection does with `input`, with what depends on the reads taken out.
+pub(crate) fn judged(make: &impl Fn() -> Connection, input: &[u8], reads: &[usize]) -> Outcome {
+    let mut outcome = Outcome::of(make(), input, reads);
+    outcome.events = coalesced(outcome.events);
+    // A streamed piece that came before a fault in it may have been handed out already, or not.
+    if let [
+        ..,
+        Seen::TextPiece(_, false) | Seen::BinaryPiece(_, false),
+        Seen::Failed(_),
+    ] = outcome.events[..]
+    {
+        outcome.events.remove(outcome.events.len() - 2);
+    }
+    outcome
+}
+
 /// A frame as it left: its first byte, its key and its payload in the clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
@@ -249,9 +310,12 @@ impl End {
 
     /// Writes at most `len` bytes to the wire, which ends where the transport would be shut down.
     fn write(&mut self, len: usize) {
-        let bytes = self.connection.transmit().flatten().copied().take(len);
         let before = self.wire.len();
-        self.wire.extend(bytes);
+        for piece in self.connection.transmit() {
+            let room = len - (self.wire.len() - before);
+            self.wire
+                .extend_from_slice(piece.get(..room).unwrap_or(piece));
+        }
         self.connection.transmitted(self.wire.len() - before);
         self.finished |=
             self.connection.wants_shutdown() || self.connection.state() == State::Ended;

@@ -6,7 +6,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use zlib_rs::{DeflateConfig, DeflateFlush};
 
-use super::{len_of, pool, pool::CHUNK_LEN};
+use super::{len_between, pool, pool::CHUNK_LEN};
 use crate::{Compressed, Deflate, DeflateParams, Role, deflate::TOO_SMALL_TO_COMPRESS};
 
 /// §7.2.1: what every flush ends with, left out at the end of a message.
@@ -70,7 +70,7 @@ impl Compressor {
     pub(crate) fn message(&mut self, payload: &[u8], out: &mut Vec<u8>) -> bool {
         let before = out.len();
         self.encode(payload, true, out);
-        let len = out.len() - before;
+        let len = out.len().saturating_sub(before);
         let pays = if self.has_takeover {
             len <= payload.len().saturating_add(CONTEXT_WORTH)
         } else {
@@ -90,7 +90,8 @@ impl Compressor {
     pub(crate) fn fragment(&mut self, payload: &[u8], last: bool, out: &mut Vec<u8>) {
         let before = out.len();
         self.encode(payload, last, out);
-        self.counts.add(payload.len(), out.len() - before, last);
+        let wire = out.len().saturating_sub(before);
+        self.counts.add(payload.len(), wire, last);
     }
 
     fn encode(&mut self, payload: &[u8], last: bool, out: &mut Vec<u8>) {
@@ -127,7 +128,7 @@ impl Encoder {
         let config = DeflateConfig {
             level: level.into(),
             // Negative: without the header and the checksum of zlib's format.
-            window_bits: -i32::from(window_bits),
+            window_bits: i32::from(window_bits).saturating_neg(),
             // Level 1 gains nothing by more, level 2 little for large messages, and it costs 115 kB; the others
             // are slow without it.
             mem_level: if level <= 2 { 5 } else { 8 },
@@ -167,8 +168,8 @@ impl Encoder {
                     (self.deflate.total_in(), self.deflate.total_out());
                 // Fails on wrong parameters only.
                 let _ = self.deflate.compress(rest, chunk, DeflateFlush::SyncFlush);
-                let taken = len_of(self.deflate.total_in() - taken_before);
-                let produced = len_of(self.deflate.total_out() - produced_before);
+                let taken = len_between(taken_before, self.deflate.total_in());
+                let produced = len_between(produced_before, self.deflate.total_out());
                 rest = rest.get(taken..).unwrap_or_default();
                 out.extend_from_slice(chunk.get(..produced).unwrap_or_default());
                 // Only a full chunk leaves something behind.
@@ -182,7 +183,7 @@ impl Encoder {
                 // Nothing came since the last flush: an empty block, as §7.2.3.6 has it for empty messages.
                 out.push(0);
             } else if out.ends_with(&TAIL) {
-                out.truncate(out.len() - TAIL.len());
+                out.truncate(out.len().saturating_sub(TAIL.len()));
             }
         }
     }

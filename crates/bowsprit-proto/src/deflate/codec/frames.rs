@@ -43,7 +43,7 @@ fn compress(encoder: &mut Encoder, message: &Message) -> Bytes {
         compressed: true,
         ..FrameHeader::new(true, Opcode::of(message.kind()), compressed.len() as u64)
     };
-    let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + compressed.len());
+    let mut frame = Vec::with_capacity(compressed.len().saturating_add(FrameHeader::MAX_LEN));
     header.encode(&mut frame);
     frame.extend_from_slice(&compressed);
     frame.into()

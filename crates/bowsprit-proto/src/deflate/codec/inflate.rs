@@ -6,7 +6,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::{len_of, pool, pool::CHUNK_LEN};
+use super::{len_between, pool, pool::CHUNK_LEN};
 use crate::{Compressed, DeflateParams, ProtocolError, Role};
 
 /// The largest window. How far the peer may refer is bounded by what the inflater is told of the past.
@@ -69,7 +69,7 @@ impl Inflater {
             .unwrap_or_else(|| pool::take_decoder(&self.history));
         let (history, window) = (&mut self.history, self.window);
         let mut inflated = 0_usize;
-        decoder.taken = decoder.taken.saturating_add(payload.len());
+        let before = decoder.taken;
         let mut rest = payload;
         while let Some(after) = decoder.decode(rest, |piece| {
             remember(history, window, piece);
@@ -77,13 +77,17 @@ impl Inflater {
             sink(piece)
         })? {
             // §7.2.3.4: a block with the final bit ends nothing but the work of this inflater.
-            decoder.final_blocks += 1;
-            if decoder.final_blocks > FREE_FINAL_BLOCKS + decoder.taken / FINAL_BLOCK_COST {
+            let taken = payload.len().saturating_sub(after.len());
+            decoder.taken = before.saturating_add(taken);
+            decoder.final_blocks = decoder.final_blocks.saturating_add(1);
+            let paid = decoder.taken / FINAL_BLOCK_COST;
+            if decoder.final_blocks > paid.saturating_add(FREE_FINAL_BLOCKS) {
                 return Err(ProtocolError::InvalidDeflate);
             }
             decoder.restart(history);
             rest = after;
         }
+        decoder.taken = before.saturating_add(payload.len());
         self.counts.add(inflated, payload.len(), last);
         if !last {
             self.decoder = Some(decoder);
@@ -101,15 +105,17 @@ impl Inflater {
 
 /// Keeps the last `window` bytes of all that was received.
 fn remember(history: &mut Vec<u8>, window: usize, piece: &[u8]) {
-    let kept = piece.len().min(window);
-    let excess = (history.len() + kept).saturating_sub(window);
-    history.drain(..excess);
-    let (room, needed) = (history.capacity(), history.len() + kept);
+    let new = piece.get(piece.len().saturating_sub(window)..);
+    let new = new.unwrap_or_default();
+    let excess = history.len().saturating_add(new.len());
+    history.drain(..excess.saturating_sub(window));
+    let (room, needed) = (history.capacity(), history.len().saturating_add(new.len()));
     if needed > room {
         // Left to itself the vector would grow to nearly twice the window.
-        history.reserve_exact(needed.max((2 * room).min(window)) - history.len());
+        let enough = needed.max(room.saturating_mul(2).min(window));
+        history.reserve_exact(enough.saturating_sub(history.len()));
     }
-    history.extend_from_slice(piece.get(piece.len() - kept..).unwrap_or_default());
+    history.extend_from_slice(new);
 }
 
 /// An inflater, and what it has cost so far.
@@ -147,16 +153,15 @@ impl Decoder {
             loop {
                 let (taken_before, produced_before) =
                     (self.inflate.total_in(), self.inflate.total_out());
-                let status = self
-                    .inflate
-                    .decompress(rest, chunk, InflateFlush::NoFlush)
-                    .map_err(|_| ProtocolError::InvalidDeflate)?;
-                let taken = len_of(self.inflate.total_in() - taken_before);
-                let produced = len_of(self.inflate.total_out() - produced_before);
+                let status = self.inflate.decompress(rest, chunk, InflateFlush::NoFlush);
+                let taken = len_between(taken_before, self.inflate.total_in());
+                let produced = len_between(produced_before, self.inflate.total_out());
                 rest = rest.get(taken..).unwrap_or_default();
                 if produced > 0 {
                     sink(chunk.get(..produced).unwrap_or_default())?;
                 }
+                // Only then: what came before a fault is judged first, however much was read at once.
+                let status = status.map_err(|_| ProtocolError::InvalidDeflate)?;
                 if status == Status::StreamEnd {
                     return Ok(Some(rest));
                 }

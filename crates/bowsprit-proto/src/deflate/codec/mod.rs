@@ -24,6 +24,6 @@ impl DeflateParams {
 }
 
 /// How much of a slice was used, which zlib counts in 64 bits over all slices.
-fn len_of(count: u64) -> usize {
-    usize::try_from(count).unwrap_or(0)
+fn len_between(before: u64, after: u64) -> usize {
+    usize::try_from(after.saturating_sub(before)).unwrap_or(0)
 }
