@@ -271,6 +271,9 @@ pub enum Cause {
     Eof,
     /// This side dropped the connection without waiting for the peer.
     Aborted,
+    /// A close frame went or came in the middle of a message sent in fragments, which is lost with all that
+    /// waited behind it.
+    Unfinished,
 }
 
 impl fmt::Display for Cause {
@@ -290,6 +293,7 @@ impl fmt::Display for Cause {
             Self::Transport(text) => write!(f, "{}", Escaped(text)),
             Self::Eof => f.write_str("connection ended without a complete closing handshake"),
             Self::Aborted => f.write_str("dropped by this side"),
+            Self::Unfinished => f.write_str("closed in the middle of a message"),
         }
     }
 }

@@ -204,7 +204,7 @@ pub struct Timeouts {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// A ping leaves once nothing was heard for this long, at the latest after twice as long.
+    /// A ping leaves once nothing was heard for this long, at the latest a quarter of it later.
     pub interval: Duration,
     /// The connection has failed when nothing at all is heard for this long after the ping.
     pub timeout: Duration,

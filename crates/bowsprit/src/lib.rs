@@ -44,6 +44,17 @@ mod driver;
 mod error;
 #[cfg(doctest)]
 mod guides;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz {
+    //! Bodies of fuzz targets that need what is not public.
+
+    /// The name of a target's program, and what it does with an input.
+    pub type Target = (&'static str, fn(&[u8]));
+
+    /// Each target.
+    pub const TARGETS: [Target; 1] = [("proxies", crate::proxy::fuzz::run)];
+}
 mod handle;
 mod handler;
 mod http_types;
@@ -52,6 +63,8 @@ mod info;
 mod link;
 mod log;
 mod metrics;
+#[cfg(all(test, bowsprit_loom))]
+mod models;
 mod open;
 mod proxy;
 mod reconnect;
@@ -63,6 +76,7 @@ mod session;
 mod split;
 mod steps;
 mod stream;
+mod sync;
 mod tls;
 mod unread;
 mod upgrade;

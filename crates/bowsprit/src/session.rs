@@ -11,13 +11,13 @@ use bowsprit_proto::{Cause, CloseCode, Closed, Config, Event, Stage};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    ConnectionInfo, Context, Handler, Pong,
+    ConnectionInfo, Context, Handler, Handlers, Pong,
     driver::{Core, Driver, Progress},
     roster::Member,
 };
 
 /// Frames handled in one wake-up before other connections get their turn.
-const FRAMES_PER_TURN: usize = 64;
+pub(crate) const FRAMES_PER_TURN: usize = 64;
 
 /// The settings for connections with a handler, which decides itself whether a ping is answered.
 pub(crate) fn asks_handler(mut config: Arc<Config>) -> Arc<Config> {
@@ -55,6 +55,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Session<S, H> {
             early: Some(early.into()),
             has_panicked: false,
             holds: false,
+        }
+    }
+
+    /// With the handler that `factory` makes. If that panics, the session that tells the peer so.
+    pub(crate) fn made_by(
+        factory: impl FnOnce(&Arc<ConnectionInfo>) -> H,
+        mut driver: Driver<S>,
+        info: Arc<ConnectionInfo>,
+        early: Vec<u8>,
+    ) -> Result<Self, Box<Session<S, Handlers>>> {
+        match catch_unwind(AssertUnwindSafe(|| factory(&info))) {
+            Ok(handler) => Ok(Self::new(driver, handler, info, early)),
+            Err(_) => {
+                let _ = driver.core.close(CloseCode::INTERNAL_ERROR, "");
+                let nobody = Handlers::new();
+                Err(Box::new(Session::new(driver, nobody, info, early)))
+            }
         }
     }
 

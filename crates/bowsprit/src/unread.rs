@@ -15,8 +15,16 @@ pub(crate) struct Unread {
     pub(crate) ahead: usize,
     bytes: Box<[u8]>,
     at: usize,
-    /// A control frame was answered, and the answer is not written.
-    pub(crate) owes_control: bool,
+    pub(crate) controls: Controls,
+}
+
+/// Control frames, of which who awaits messages hears nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Controls {
+    /// One was answered, and the answer is not written.
+    pub(crate) owe_answer: bool,
+    /// How many came since this was last looked at: a flood of them must not take the turns of others.
+    pub(crate) count: usize,
 }
 
 impl Unread {
@@ -37,7 +45,7 @@ impl Unread {
         core: &mut Core,
         mut input: &mut [u8],
     ) -> Option<Message> {
-        let message = next_message(core, &mut input, &mut self.owes_control);
+        let message = next_message(core, &mut input, &mut self.controls);
         if !input.is_empty() {
             // What was kept before is handed out by then.
             (self.bytes, self.at) = (Box::from(&*input), 0);
@@ -54,20 +62,32 @@ impl Unread {
         Some(message)
     }
 
-    /// Takes all that is in `input`: the transport may end before anybody asks for it.
+    /// Takes the messages in `input`, as far as there is room for them: the transport may end before
+    /// anybody asks for them. The rest is kept as it is, for compressed bytes may become a thousand times
+    /// as many.
     pub(crate) fn read_ahead(&mut self, core: &mut Core, mut input: &mut [u8]) {
-        while let Some(message) = next_message(core, &mut input, &mut self.owes_control) {
+        while self.has_room(core) {
+            let Some(message) = next_message(core, &mut input, &mut self.controls) else {
+                return;
+            };
             self.ahead += cost_ahead(&message);
             self.messages.push_back(message);
         }
+        (self.bytes, self.at) = (Box::from(&*input), 0);
     }
 
+    /// As [`read_ahead`](Self::read_ahead), of what was kept.
     pub(crate) fn read_ahead_rest(&mut self, core: &mut Core) {
-        if !self.is_empty() {
+        if !self.is_empty() && self.has_room(core) {
             let mut bytes = mem::take(&mut self.bytes);
             let at = mem::take(&mut self.at);
             self.read_ahead(core, &mut bytes[at..]);
         }
+    }
+
+    /// Whether more may be read ahead.
+    pub(crate) fn has_room(&self, core: &Core) -> bool {
+        self.ahead <= core.connection.config().limits.message
     }
 
     /// The next message among the bytes; gives their memory back once all are consumed.
@@ -76,7 +96,7 @@ impl Unread {
             return None;
         }
         let mut input = &mut self.bytes[self.at..];
-        let message = next_message(core, &mut input, &mut self.owes_control);
+        let message = next_message(core, &mut input, &mut self.controls);
         let left = input.len();
         self.at = self.bytes.len() - left;
         if left == 0 {
@@ -86,18 +106,19 @@ impl Unread {
     }
 }
 
-/// The next message in `input`. Notes in `owes_control` whether control frames were to be answered.
+/// The next message in `input`, and in `controls` what came in front of it.
 fn next_message(
     core: &mut Core,
     input: &mut &mut [u8],
-    owes_control: &mut bool,
+    controls: &mut Controls,
 ) -> Option<Message> {
     while let Some(event) = core.receive(input) {
         match event {
             Event::Message(message) => return Some(message.into_message()),
-            Event::Ping(_) | Event::Close(_) | Event::Failed(_) => *owes_control = true,
+            Event::Ping(_) | Event::Close(_) | Event::Failed(_) => controls.owe_answer = true,
             _ => {}
         }
+        controls.count += 1;
     }
     None
 }

@@ -22,6 +22,7 @@ use crate::{
     link::Link,
     open::Opened,
     roster::Member,
+    session::FRAMES_PER_TURN,
     split,
     unread::Unread,
 };
@@ -54,8 +55,10 @@ pub struct WebSocket<S = Stream> {
     info: Arc<ConnectionInfo>,
     /// Bytes that were read behind the last message handed out.
     unread: Unread,
-    /// How the connection ended, once it has. Boxed: an open one needs no room for it.
-    closed: Option<Box<Closed>>,
+    /// The end was noticed and told; what was read before it may still be unread.
+    has_ended: bool,
+    /// It ended in a call that sends, which was told: whoever receives is still to be told, too.
+    owes_end: bool,
 }
 
 /// The settings for those who await messages, which are whole ones.
@@ -78,7 +81,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             driver,
             info,
             unread: Unread::new(early),
-            closed: None,
+            has_ended: false,
+            owes_end: false,
         }
     }
 
@@ -89,8 +93,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// Once, when the peer broke a rule, was too slow, or went away without a close frame. After it
-    /// `None` is returned, and [`close_info`](Self::close_info) has the details.
+    /// Once, behind all messages that were read until then, when the peer broke a rule, was too slow, or went
+    /// away without a close frame, also where a call that sends has returned it before. After it `None` is returned, and [`close_info`](Self::close_info)
+    /// has the details.
     ///
     /// # Cancel safety
     ///
@@ -218,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<Closed, Error> {
         self.close_once(code, reason)?;
         // An error is part of how it ended; the messages are not wanted any more.
-        while self.closed.is_none() {
+        while !self.has_ended {
             let _ = self.recv().await;
         }
         Ok(self.close_info().cloned().unwrap_or_default())
@@ -226,7 +231,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// How the connection ended, once it has.
     pub fn close_info(&self) -> Option<&Closed> {
-        self.closed.as_deref()
+        let closed = self.driver.core.connection.closed();
+        closed.filter(|_| self.has_ended)
     }
 
     /// A handle to the connection, for other threads and tasks. What they send leaves while this is
@@ -274,14 +280,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if let Some(message) = self.unread.next_ahead() {
             return Poll::Ready(Some(Ok(message)));
         }
-        if self.closed.is_some() {
-            return Poll::Ready(None);
+        // Also behind the end: the transport may have failed after they were read.
+        if let Some(message) = self.unread.next_message(&mut self.driver.core) {
+            self.write_control(cx);
+            return Poll::Ready(Some(Ok(message)));
         }
+        if self.has_ended {
+            let owed = mem::take(&mut self.owes_end);
+            return Poll::Ready(self.fault().filter(|_| owed).map(Err));
+        }
+        let mut frames = 0;
         loop {
-            if let Some(message) = self.unread.next_message(&mut self.driver.core) {
-                self.write_control(cx);
-                return Poll::Ready(Some(Ok(message)));
-            }
             let progress = self.driver.poll_write(cx);
             if progress == Progress::Ended {
                 return Poll::Ready(self.end(cx).map(Err));
@@ -293,6 +302,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 ready!(self.driver.poll_timer(cx));
                 continue;
             }
+            ready!(self.poll_turn(cx, &mut frames));
             let unread = &mut self.unread;
             let read = self
                 .driver
@@ -366,19 +376,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Writes all that is queued. While the transport takes no more, reads ahead as much as one message
     /// may hold, so that two peers that only send do not wait for each other for ever.
     pub(crate) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut frames = 0;
         loop {
             match self.driver.poll_write(cx) {
                 Progress::Flushed => return Poll::Ready(Ok(())),
                 Progress::Ended => {
+                    self.owes_end |= !self.has_ended;
                     let error = self.end(cx).unwrap_or(Error::Send(SendError::Closed));
                     return Poll::Ready(Err(error));
                 }
                 Progress::Blocked => {}
             }
+            ready!(self.poll_turn(cx, &mut frames));
             let core = &mut self.driver.core;
             let unread = &mut self.unread;
             unread.read_ahead_rest(core);
-            if unread.ahead <= core.connection.config().limits.message && !core.is_paused() {
+            if unread.has_room(core) && !core.is_paused() {
                 let read = self
                     .driver
                     .poll_read(cx, |core, input| unread.read_ahead(core, input));
@@ -390,21 +403,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Whether this turn has room for another read. For tokio a read is a read, though it may hold ten thousand
+    /// pings, and a transport of the caller's own may never have to wait.
+    fn poll_turn(&mut self, cx: &Context<'_>, frames: &mut usize) -> Poll<()> {
+        // Pieces of a frame are work, too.
+        *frames += 1 + mem::take(&mut self.unread.controls.count);
+        if *frames > FRAMES_PER_TURN {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
     /// A pong or the answer to a close leaves before the application hears of anything. What it fed
-    /// itself may wait for more.
+    /// itself may wait for more. That it cannot leave is told behind what has been read.
     fn write_control(&mut self, cx: &mut Context<'_>) {
-        if mem::take(&mut self.unread.owes_control) {
+        if mem::take(&mut self.unread.controls.owe_answer) {
             let _ = self.driver.poll_write(cx);
         }
     }
 
-    /// Notes how the connection ended; the error to report, if it did not end as it should.
+    /// Tells everyone that the connection has ended; the error to report, if it did not end as it should.
     fn end(&mut self, cx: &mut Context<'_>) -> Option<Error> {
-        let closed = self.driver.core.end();
+        self.driver.core.end();
         self.driver.end_transport(cx);
-        let cause = closed.cause.clone();
-        self.closed = Some(Box::new(closed));
-        cause.map(Error::Ended)
+        self.has_ended = true;
+        self.fault()
+    }
+
+    /// What ended the connection, where it was not the closing handshake.
+    fn fault(&self) -> Option<Error> {
+        let closed = self.driver.core.connection.closed()?;
+        closed.cause.clone().map(Error::Ended)
     }
 }
 

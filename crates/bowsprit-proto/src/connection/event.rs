@@ -26,12 +26,13 @@ pub enum Event<'b> {
     ///
     /// Pieces of text end between two characters, whatever the frames and reads.
     Fragment(MessageRef<'b>, bool),
-    /// A ping. Its pong is queued already, unless `config.automatic_pong` is off or the closing has
-    /// begun.
+    /// A ping. Its pong is queued already, unless `config.automatic_pong` is off, the closing has
+    /// begun, or the transport has ended.
     Ping(Cow<'b, [u8]>),
     /// A pong, asked for or not.
     Pong(Cow<'b, [u8]>),
-    /// The peer's close frame. Its answer is queued already, unless this side's came first.
+    /// The peer's close frame. Its answer is queued already, unless this side's came first or the
+    /// transport has ended.
     Close(CloseFrame),
     /// The peer broke a rule. The close frame that says so is queued, unless one went out before;
     /// nothing more is read.

@@ -45,6 +45,9 @@ pub struct Connection {
     incoming: Incoming,
     outgoing: Outgoing,
     state: State,
+    /// Whether bytes of the peer still mean anything (RFC 6455 §5.5.1, §7.1.7): those that came before its
+    /// transport ended do.
+    reads: bool,
     /// Made when the closing begins: an open connection needs no room for it.
     closed: Option<Box<Closed>>,
     timers: Timers,
@@ -54,6 +57,8 @@ pub struct Connection {
     bucket: Option<Box<Bucket>>,
     /// Whether `limits.send_buffer` holds.
     has_send_limit: bool,
+    /// Whether the peer's close frame is answered at once.
+    answers_close: bool,
     config: Arc<Config>,
 }
 
@@ -66,11 +71,13 @@ impl Connection {
             incoming: Incoming::new(role),
             outgoing: Outgoing::new((role == Role::Client).then_some(masking_keys)),
             state: State::Open,
+            reads: true,
             closed: None,
             timers: Timers::default(),
             pings: None,
             bucket: config.limits.rate.map(|rate| Box::new(Bucket::new(rate))),
             has_send_limit: true,
+            answers_close: true,
             config,
         }
     }
@@ -103,13 +110,16 @@ impl Connection {
     /// the connection, so it can be answered while it is held. A message that was compressed owns its
     /// bytes. The connection keeps bytes only of a frame or message that is not complete, and of earlier
     /// ones as far as context takeover needs them.
+    ///
+    /// What came before the transport ended may be given after its end was told, too: it means what it
+    /// says up to the peer's close frame, and nothing in it is answered.
     #[inline(always)]
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         if input.is_empty() {
             return None;
         }
         self.timers.heard();
-        if !self.state.reads() {
+        if !self.reads {
             *input = &mut [];
             return None;
         }
@@ -149,7 +159,18 @@ impl Connection {
             }
             Ok(Some(Event::Close(frame))) => {
                 *input = &mut [];
-                self.answer_close(&frame);
+                self.reads = false;
+                self.details().remote = Some(frame.clone());
+                if self.state == State::Ended {
+                    // It was sent before the transport ended, and cannot be answered any more.
+                    self.details().initiator.get_or_insert(Initiator::Remote);
+                }
+                if self.incoming.is_inside_message() {
+                    self.details().cause.get_or_insert(Cause::Unfinished);
+                }
+                if self.answers_close || self.state != State::Open {
+                    self.answer_close();
+                }
                 Some(Event::Close(frame))
             }
             Ok(event) => event,
@@ -181,18 +202,21 @@ impl Connection {
         self.incoming.missing()
     }
 
-    /// The transport ended: nothing more can come or go.
+    /// The transport ended: nothing more can come or go. What has come may still be given to
+    /// [`receive`](Self::receive).
     pub fn receive_eof(&mut self) {
         self.end(Cause::Eof);
     }
 
-    /// The transport failed with a fault that `text` describes.
+    /// As [`receive_eof`](Self::receive_eof), where the transport failed with a fault that `text` describes.
     pub fn transport_failed(&mut self, text: &str) {
         self.end(Cause::Transport(text.into()));
     }
 
     /// The caller drops the transport without a closing handshake.
     pub fn abort(&mut self) {
+        // What has ended before is read to its end.
+        self.reads &= self.state == State::Ended;
         self.end(Cause::Aborted);
     }
 
@@ -341,6 +365,28 @@ impl Connection {
         Ok(())
     }
 
+    /// From now on the peer's close frame is answered by [`answer_close`](Self::answer_close): for a caller that
+    /// has accepted messages which are to go out before the answer (RFC 6455 §5.5.1 has it sent as soon as
+    /// practical).
+    pub const fn hold_close_answer(&mut self) {
+        self.answers_close = false;
+    }
+
+    /// Answers the peer's close frame: to be called right after [`Event::Close`] where the answer is held.
+    ///
+    /// Does nothing where no close frame waits for its answer.
+    pub fn answer_close(&mut self) {
+        let Some(frame) = self.closed().and_then(|closed| closed.remote.clone()) else {
+            return;
+        };
+        let answer = self.state == State::Open;
+        self.state = self.state.next(Input::RemoteClose);
+        // Unless this side's came first.
+        if answer {
+            self.queue_close(frame, Initiator::Remote);
+        }
+    }
+
     /// How long the closing handshake may take, in place of `timeouts.close`, unless [`Self::poll_timeout`]
     /// has named its end already.
     pub fn set_close_timeout(&mut self, timeout: Duration) {
@@ -362,7 +408,7 @@ impl Connection {
 
     /// The first `len` bytes of what [`transmit`](Self::transmit) showed were written.
     pub fn transmitted(&mut self, len: usize) {
-        self.timers.moved();
+        self.timers.moved(len);
         self.outgoing.written(len);
     }
 
@@ -456,19 +502,10 @@ impl Connection {
         Ok(())
     }
 
-    /// RFC 6455 §5.5.1: a close frame is answered with one, unless one was sent already.
-    fn answer_close(&mut self, frame: &CloseFrame) {
-        let answer = self.state == State::Open;
-        self.state = self.state.next(Input::RemoteClose);
-        if answer {
-            self.queue_close(frame.clone(), Initiator::Remote);
-        }
-        self.details().remote = Some(frame.clone());
-    }
-
     /// RFC 6455 §7.1.7: the peer is told why, and nothing more is read.
     fn fail(&mut self, error: ProtocolError) {
         let tell = self.state == State::Open;
+        self.reads = false;
         self.state = self.state.next(Input::Violation);
         if tell {
             self.queue_close(CloseFrame::new(error.close_code(), ""), Initiator::Local);
@@ -477,8 +514,12 @@ impl Connection {
     }
 
     fn queue_close(&mut self, frame: CloseFrame, initiator: Initiator) {
+        let is_unfinished = self.outgoing.is_inside_message();
         self.outgoing.close(&frame);
         let details = self.details();
+        if is_unfinished {
+            details.cause.get_or_insert(Cause::Unfinished);
+        }
         details.local = Some(frame);
         details.initiator = Some(initiator);
     }
@@ -491,8 +532,10 @@ impl Connection {
         if matches!(before, State::Open | State::CloseSent)
             || (before == State::Exchanged && self.wants_write())
         {
-            // An idle connection has its cause already.
-            self.details().cause.get_or_insert(cause);
+            // An idle connection has its cause already; that of one that was to end inside a message is less than this.
+            let known = &mut self.details().cause;
+            known.take_if(|known| *known == Cause::Unfinished);
+            known.get_or_insert(cause);
         }
         self.outgoing.discard();
     }

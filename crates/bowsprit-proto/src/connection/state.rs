@@ -46,11 +46,6 @@ pub(super) enum Input {
 }
 
 impl State {
-    /// Whether bytes of the peer still mean anything (RFC 6455 §5.5.1, §7.1.7).
-    pub(super) const fn reads(self) -> bool {
-        matches!(self, Self::Open | Self::CloseSent)
-    }
-
     pub(super) const fn next(self, input: Input) -> Self {
         match (self, input) {
             (_, Input::TransportEnd) => Self::Ended,

@@ -46,6 +46,7 @@ impl Connection {
                 let pings = self.pings.get_or_insert_default();
                 let payload = pings.next_keepalive();
                 pings.sent(payload.as_bytes(), now);
+                self.timers.pinged(self.outgoing.queued());
                 self.outgoing.ping(payload.as_bytes());
             }
             Some(Expiry::Idle) => self.close_idle(),
@@ -75,6 +76,12 @@ impl Connection {
         self.timers.busy();
     }
 
+    /// Counts as a message and as no sign of life of the peer: for a caller whose transport moves on with what
+    /// was queued long before.
+    pub const fn suppose_busy(&mut self) {
+        self.timers.busy();
+    }
+
     /// What is waited for.
     const fn phase(&self) -> Phase {
         match self.state {
@@ -93,6 +100,9 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Shorter waits of an open connection would be nothing but work.
 const SHORTEST: Duration = Duration::from_millis(10);
 
+/// How often a silence is looked for in the time after which it counts as one.
+const LOOKS: u32 = 4;
+
 /// The deadlines that are running. Messages only set flags: no clock is read for them.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
@@ -100,6 +110,8 @@ pub(super) struct Timers {
     due: Option<Timestamp>,
     /// For what. Apart from the time, since the two together would take 8 bytes more.
     wait: Wait,
+    /// How much there is to write before keepalive's ping is.
+    before_ping: u32,
     /// Boxed: most open connections need no room for it.
     rare: Option<Box<Rare>>,
     /// Whether anything came since the flag was last looked at.
@@ -140,6 +152,8 @@ enum Wait {
     #[default]
     Quiet,
     Pong,
+    /// The same, and the transport took something of what is in front of the ping.
+    LatePong,
     Close,
     Linger,
 }
@@ -160,8 +174,23 @@ impl Timers {
         self.busy = true;
     }
 
-    pub(super) const fn moved(&mut self) {
+    /// The transport took so many bytes. A ping that still waits behind others can have no answer; one that has
+    /// left is no more answered by what follows it than by nothing.
+    #[inline]
+    pub(super) fn moved(&mut self, len: usize) {
         self.moved = true;
+        if self.before_ping > 0 {
+            let len = u32::try_from(len).unwrap_or(u32::MAX);
+            self.before_ping = self.before_ping.saturating_sub(len);
+            if self.wait == Wait::Pong {
+                self.wait = Wait::LatePong;
+            }
+        }
+    }
+
+    /// Keepalive's ping goes behind so many bytes.
+    fn pinged(&mut self, queued: usize) {
+        self.before_ping = u32::try_from(queued).unwrap_or(u32::MAX);
     }
 
     pub(super) fn set_close_timeout(&mut self, timeout: Duration) {
@@ -177,7 +206,7 @@ impl Timers {
         now: Timestamp,
     ) -> Option<Timestamp> {
         match (phase, self.wait, self.due) {
-            (Phase::Open, Wait::Quiet | Wait::Pong, Some(_))
+            (Phase::Open, Wait::Quiet | Wait::Pong | Wait::LatePong, Some(_))
             | (Phase::Closing, Wait::Close, Some(_))
             | (Phase::Lingering, Wait::Linger, Some(_)) => {}
             (Phase::Open, ..) => {
@@ -206,16 +235,12 @@ impl Timers {
             .min()
     }
 
-    /// A peer that answers before the wait for its pong is over is pinged again after the interval, not
-    /// after the whole wait.
+    /// The end of keepalive's wait, or a look before it at whether anything came. From the look that found the
+    /// last of it a silence counts, so it is found so much late at most.
     fn next_look(&self, config: &Config, now: Timestamp) -> Option<Timestamp> {
-        let due = self.due?;
-        match config.keepalive {
-            Some(keepalive) if self.wait == Wait::Pong => {
-                Some(due.min(now + keepalive.interval.max(SHORTEST)))
-            }
-            _ => Some(due),
-        }
+        let (due, keepalive) = (self.due?, config.keepalive?);
+        let wait = keepalive.interval.checked_div(LOOKS)?;
+        Some(due.min(now + wait.max(SHORTEST)))
     }
 
     fn next_of_open(
@@ -256,16 +281,22 @@ impl Timers {
                 return Some(Expiry::Idle);
             }
         }
-        let has_answered = self.wait == Wait::Pong && self.heard;
-        if !is_over(self.due, now) && !has_answered {
+        let was_heard = self.heard || self.wait == Wait::LatePong;
+        let begins_anew = phase == Phase::Open && was_heard && config.keepalive.is_some();
+        if !is_over(self.due, now) && !begins_anew {
             return None;
         }
         match (self.wait, config.keepalive) {
             (Wait::Close, _) => Some(Expiry::Stage(Stage::Close)),
             (Wait::Linger, _) => Some(Expiry::Linger),
-            (Wait::Quiet | Wait::Pong, Some(keepalive)) if core::mem::take(&mut self.heard) => {
+            (_, Some(keepalive)) if core::mem::take(&mut self.heard) => {
                 self.wait = Wait::Quiet;
                 self.due = Some(now + keepalive.interval.max(SHORTEST));
+                None
+            }
+            (Wait::LatePong, Some(keepalive)) => {
+                self.wait = Wait::Pong;
+                self.due = Some(now + keepalive.timeout.max(SHORTEST));
                 None
             }
             (Wait::Quiet, Some(keepalive)) => {
@@ -273,7 +304,7 @@ impl Timers {
                 self.due = Some(now + keepalive.timeout.max(SHORTEST));
                 Some(Expiry::Ping)
             }
-            (Wait::Quiet | Wait::Pong, _) => Some(Expiry::Stage(Stage::Pong)),
+            (Wait::Quiet | Wait::Pong | Wait::LatePong, _) => Some(Expiry::Stage(Stage::Pong)),
         }
     }
 

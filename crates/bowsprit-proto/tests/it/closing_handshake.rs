@@ -440,8 +440,78 @@ fn says_how_it_ended_when_the_transport_ends_in_each_state() {
             }
             assert!(!connection.wants_write());
             assert!(!connection.wants_shutdown());
-            assert_eq!(feed(&mut connection, &frame(peer_of(role), 0x81, b"x")), []);
         }
+    }
+}
+
+#[test]
+fn hears_what_came_before_the_transport_ended() {
+    type End = (fn(&mut Connection), Cause);
+    let ends: [End; 2] = [
+        (Connection::receive_eof, Cause::Eof),
+        (
+            |connection| connection.transport_failed("reset"),
+            Cause::Transport("reset".into()),
+        ),
+    ];
+    for role in ROLES {
+        let peer = peer_of(role);
+        let late = frame(peer, 0x81, b"late");
+        for (end, cause) in &ends {
+            let mut connection = open(role);
+            // It ends in the middle of a frame.
+            let message = frame(peer, 0x81, b"hello");
+            let (head, tail) = message.split_at(message.len() - 2);
+            assert_eq!(feed(&mut connection, head), []);
+            end(&mut connection);
+            let rest = [
+                tail,
+                &frame(peer, 0x89, b"?"),
+                &close_frame(peer, 1001, b""),
+            ]
+            .concat();
+            let seen = feed(&mut connection, &[rest, late.clone()].concat());
+            let told = [
+                text("hello"),
+                Seen::Ping(b"?".into()),
+                Seen::Close(1001, String::new()),
+            ];
+            assert_eq!(seen, told);
+            assert_eq!(feed(&mut connection, &late), []);
+            assert!(!connection.wants_write() && !connection.wants_shutdown());
+            assert_eq!(connection.state(), State::Ended);
+            let closed = connection.closed().expect("the connection has ended");
+            assert_eq!(closed.cause.as_ref(), Some(cause));
+            assert_eq!(closed.remote_code(), CloseCode::GOING_AWAY);
+            assert_eq!(closed.initiator, Some(Initiator::Remote));
+            assert!(!closed.is_clean());
+        }
+    }
+}
+
+#[test]
+fn hears_nothing_behind_an_end_that_is_the_last_word() {
+    for role in ROLES {
+        let late = frame(peer_of(role), 0x81, b"late");
+        for state in [State::Exchanged, State::Failed] {
+            let mut connection = in_state(role, state);
+            connection.transport_failed("reset");
+            assert_eq!(feed(&mut connection, &late), [], "{state:?}");
+        }
+        let mut connection = open(role);
+        connection.abort();
+        assert_eq!(feed(&mut connection, &late), [], "given up");
+
+        // A violation is the end of what is heard, as it always is.
+        let mut connection = open(role);
+        connection.receive_eof();
+        let error = ProtocolError::ReservedOpcode(3);
+        let wire = [frame(peer_of(role), 0x83, b""), late.clone()].concat();
+        assert_eq!(feed(&mut connection, &wire), [Seen::Failed(error)]);
+        assert_eq!(feed(&mut connection, &late), []);
+        let closed = connection.closed().expect("the connection has ended");
+        assert_eq!(closed.cause, Some(Cause::Protocol(error)));
+        assert!(!connection.wants_write());
     }
 }
 

@@ -1,6 +1,6 @@
 //! RFC 6455 §5.4, Fragmentation.
 
-use bowsprit_proto::{CloseCode, Message, ProtocolError, SendError, State};
+use bowsprit_proto::{Cause, CloseCode, Message, ProtocolError, SendError, State};
 
 use crate::support::{
     Pair, ROLES, Seen, fragments, frame, frames, open, open_with, peer_of, plain, receive, sent,
@@ -84,6 +84,32 @@ fn accepts_a_close_inside_a_message() {
         assert_eq!(outcome.events, [Seen::Close(1001, String::new())]);
         assert_eq!(outcome.state, State::Exchanged);
         assert_eq!(plain(&outcome.sent), [(0x88, vec![3, 233])]);
+    }
+}
+
+#[test]
+fn tells_both_ends_of_a_close_inside_a_message() {
+    for role in ROLES {
+        let (mut sender, mut receiver) = (open(role), open(peer_of(role)));
+        sender.send_fragment("begun", false).expect("open");
+        sender.close(CloseCode::NORMAL, "").expect("open");
+        let mut wire: Vec<u8> = sender.transmit().flatten().copied().collect();
+        let mut wire = &mut wire[..];
+        while receiver.receive(&mut wire).is_some() {}
+        for end in [&sender, &receiver] {
+            let closed = end.closed().expect("a close frame");
+            assert_eq!(closed.cause, Some(Cause::Unfinished));
+            assert!(!closed.is_clean());
+        }
+        // Whose message was whole has lost nothing by what the other does.
+        let mut sender = open(role);
+        sender.send_fragment("begun, ", false).expect("open");
+        sender.send_fragment("ended", true).expect("open");
+        sender.close(CloseCode::NORMAL, "").expect("open");
+        assert_eq!(
+            sender.closed().and_then(|closed| closed.cause.clone()),
+            None
+        );
     }
 }
 

@@ -33,14 +33,19 @@ const NEXT_PING: &[u8] = b"keepalive 2";
 fn pings_a_silent_peer_and_gives_up_without_an_answer() {
     for role in ROLES {
         let mut connection = open(role);
-        assert_eq!(due(&mut connection, 1_000), Some(21_000));
-        connection.handle_timeout(at(20_999));
-        assert_eq!(sent(&mut connection), b"", "not before its time");
+        let mut now = 1_000;
+        for look in [6_000, 11_000, 16_000, 21_000] {
+            assert_eq!(due(&mut connection, now), Some(look));
+            now = look - 1;
+            connection.handle_timeout(at(now));
+            assert_eq!(sent(&mut connection), b"", "not before its time");
+            now = look;
+        }
         assert_eq!(due(&mut connection, 20_999), Some(21_000));
 
         connection.handle_timeout(at(21_000));
         assert_eq!(sent(&mut connection), frame(role, 0x89, PING));
-        assert_eq!(due(&mut connection, 21_000), Some(41_000));
+        assert_eq!(due(&mut connection, 36_000), Some(41_000));
         connection.handle_timeout(at(40_999));
         assert_eq!(connection.state(), State::Open);
 
@@ -74,7 +79,7 @@ fn sends_no_ping_when_anything_was_heard() {
             now += 20_000;
             connection.handle_timeout(at(now));
             assert_eq!(sent(&mut connection), b"");
-            assert_eq!(due(&mut connection, now), Some(now + 20_000));
+            assert_eq!(due(&mut connection, now), Some(now + 5_000));
         }
         feed(&mut connection, &heard[4]);
         connection.handle_timeout(at(now + 20_000));
@@ -83,6 +88,39 @@ fn sends_no_ping_when_anything_was_heard() {
             frame(role, 0x89, PING),
             "an empty read is silence"
         );
+    }
+}
+
+#[test]
+fn finds_a_silence_a_quarter_of_the_interval_late_at_most() {
+    for role in ROLES {
+        for last in (0..60_000).step_by(501) {
+            let mut connection = open(role);
+            let (mut now, mut ping) = (0, 0);
+            let mut is_heard = false;
+            while connection.state() == State::Open {
+                let look = due(&mut connection, now).expect("a deadline");
+                if !is_heard && look > last {
+                    feed(&mut connection, &frame(peer_of(role), 0x81, b"last"));
+                    is_heard = true;
+                }
+                now = look;
+                connection.handle_timeout(at(now));
+                for (first, payload) in plain(&sent(&mut connection)) {
+                    assert_eq!(first, 0x89);
+                    ping = now;
+                    if now < last {
+                        feed(&mut connection, &frame(peer_of(role), 0x8A, &payload));
+                    }
+                }
+            }
+            assert_eq!(cause(&connection), Some(Cause::Timeout(Stage::Pong)));
+            assert!(
+                (20_000..=25_000).contains(&(ping - last)),
+                "{ping} after {last}"
+            );
+            assert_eq!(now, ping + 20_000);
+        }
     }
 }
 
@@ -100,7 +138,9 @@ fn goes_on_when_the_pong_comes_or_anything_else() {
             feed(&mut connection, &answer);
             connection.handle_timeout(at(40_000));
             assert_eq!(connection.state(), State::Open);
-            assert_eq!(due(&mut connection, 40_000), Some(60_000));
+            connection.handle_timeout(at(59_999));
+            assert_eq!(sent(&mut connection), b"");
+            assert_eq!(due(&mut connection, 59_999), Some(60_000));
             connection.handle_timeout(at(60_000));
             assert_eq!(
                 sent(&mut connection),
@@ -410,12 +450,13 @@ fn takes_times_that_have_no_end() {
             keepalive.interval = Duration::MAX;
             config.timeouts.close = Duration::MAX;
         });
-        let end = Some(Timestamp(Duration::MAX));
-        assert_eq!(connection.poll_timeout(at(1_000)), end);
+        let look = connection.poll_timeout(at(1_000));
+        assert_eq!(look, Some(at(1_000) + Duration::MAX / 4));
         connection.handle_timeout(at(1_000_000));
         connection
             .close(CloseCode::NORMAL, "")
             .expect("an open connection");
+        let end = Some(Timestamp(Duration::MAX));
         assert_eq!(connection.poll_timeout(at(2_000_000)), end);
         connection.handle_timeout(at(3_000_000));
         assert_eq!(connection.state(), State::CloseSent);
@@ -486,6 +527,63 @@ fn supposes_a_peer_alive_that_the_caller_does_not_read() {
 }
 
 #[test]
+fn gives_up_a_silent_peer_whose_transport_takes_everything() {
+    for role in ROLES {
+        let mut connection = open(role);
+        due(&mut connection, 0);
+        let mut now = 0;
+        // Always something more is queued than leaves.
+        while connection.state() == State::Open && now < 300_000 {
+            now += 250;
+            let more = Message::from(vec![0; 10_000]);
+            connection.send_shared(more).expect("room");
+            connection.transmitted(connection.queued_bytes().min(10_000));
+            connection.suppose_busy();
+            connection.handle_timeout(at(now));
+        }
+        assert_eq!(cause(&connection), Some(Cause::Timeout(Stage::Pong)));
+        assert!((40_000..=46_000).contains(&now), "{now}");
+    }
+}
+
+#[test]
+fn waits_for_a_pong_from_when_its_ping_has_left() {
+    for role in ROLES {
+        let mut connection = open(role);
+        due(&mut connection, 0);
+        let bulk = Message::from(vec![0; 500_000]);
+        connection.send_shared(bulk).expect("room");
+        // A slow reader: it takes so much a second, and the ping is behind it.
+        let mut now = 0;
+        while connection.queued_bytes() > 0 {
+            now += 1_000;
+            connection.transmitted(connection.queued_bytes().min(5_000));
+            connection.handle_timeout(at(now));
+            assert_eq!(connection.state(), State::Open, "at {now}");
+        }
+        assert!(now > 90_000, "{now}");
+        let left = now;
+        while connection.state() == State::Open && now < left + 60_000 {
+            now += 1_000;
+            connection.handle_timeout(at(now));
+        }
+        assert_eq!(cause(&connection), Some(Cause::Timeout(Stage::Pong)));
+        assert!(
+            (left + 19_000..=left + 25_000).contains(&now),
+            "{left} {now}"
+        );
+
+        // One whose bytes do not move has the time of a silent one.
+        let mut connection = open(role);
+        due(&mut connection, 0);
+        connection.send(&Message::from("stuck")).expect("room");
+        connection.handle_timeout(at(20_000));
+        connection.handle_timeout(at(40_000));
+        assert_eq!(cause(&connection), Some(Cause::Timeout(Stage::Pong)));
+    }
+}
+
+#[test]
 fn pings_at_the_interval_though_the_wait_for_a_pong_is_longer() {
     for role in ROLES {
         let mut connection = open_with(role, |config| {
@@ -505,7 +603,11 @@ fn pings_at_the_interval_though_the_wait_for_a_pong_is_longer() {
                 feed(&mut connection, &frame(peer_of(role), 0x8A, b"keepalive"));
             }
         }
-        assert_eq!(pings, [1_000, 3_000, 5_000, 7_000, 9_000]);
+        // A quarter of the interval later: the look that finds the pong.
+        assert_eq!(
+            pings,
+            [1_000, 2_250, 3_500, 4_750, 6_000, 7_250, 8_500, 9_750]
+        );
 
         // And without an answer it waits as long as it was told to.
         connection.handle_timeout(at(10_000));

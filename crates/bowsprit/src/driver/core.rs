@@ -86,6 +86,7 @@ impl Core {
         let meter = Meter::open(connection.role());
         // What the peer sends before anybody reads is not too much of it.
         connection.tell_time(Timestamp(Duration::ZERO), false);
+        connection.hold_close_answer();
         Self {
             connection,
             start: Instant::now(),
@@ -242,6 +243,10 @@ impl Core {
         link.take_orders(closes, |order| {
             let queued = connection.queued_bytes();
             let is_control = matches!(order, Order::Ping(_) | Order::Close(_));
+            if closes && !is_control && connection.is_inside_message() {
+                // It cannot leave any more. That the connection ends in the middle of a message tells of it.
+                return true;
+            }
             let has_room =
                 (closes || queued <= ORDER_ROOM) && (is_control || !connection.is_inside_message());
             let taken = has_room && give_order(teller, start, connection, order);
@@ -319,10 +324,22 @@ impl Core {
                 log::control(self.teller.id, "pong", payload);
                 self.measure(payload);
             }
-            Event::Close(frame) => log::control(self.teller.id, "close", frame),
+            Event::Close(frame) => {
+                log::control(self.teller.id, "close", frame);
+                self.answer_close();
+            }
             _ => {}
         }
         Some(event)
+    }
+
+    /// Behind what handles were told is queued, unless that waits for the next connection.
+    #[cold]
+    fn answer_close(&mut self) {
+        if self.connection.state() == Phase::Open && self.unwritten().is_none() {
+            self.take_orders_of_handles(true);
+        }
+        self.connection.answer_close();
     }
 
     #[cold]
@@ -481,6 +498,28 @@ mod tests {
         core.handle_timeout();
         let wire: Vec<u8> = core.connection.transmit().flatten().copied().collect();
         assert_eq!(wire, b"\x81\x04last\x88\x06\x03\xe9idle");
+        assert_eq!(handle.send("too late"), Err(SendError::Closing));
+    }
+
+    #[tokio::test]
+    async fn what_a_handle_was_told_is_queued_leaves_before_the_answer_to_a_close() {
+        let connection = Connection::server(Arc::new(Config::server()));
+        let mut core = Core::new(connection, ConnectionId::next(), None, None);
+        let handle = core.handle();
+        // The second has no room beside the first, and waits in the link.
+        for len in [ORDER_ROOM + 1, 5] {
+            handle.send(vec![b'm'; len]).expect("open");
+        }
+        core.take_orders();
+        assert!(core.orders_wait);
+        let mut close = b"\x88\x80\0\0\0\0".to_owned();
+        let event = core.receive(&mut &mut close[..]);
+        assert!(matches!(event, Some(Event::Close(_))));
+        let wire: Vec<u8> = core.connection.transmit().flatten().copied().collect();
+        assert!(
+            wire.ends_with(b"\x82\x05mmmmm\x88\0"),
+            "the message, and the answer behind it"
+        );
         assert_eq!(handle.send("too late"), Err(SendError::Closing));
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Driver<S> {
     timer: Timer,
     /// The transport took no more when last asked.
     blocked: bool,
+    /// It has made room, and no read has found nothing since: what the peer has sent may not have been seen.
+    made_room_unseen: bool,
     /// Bytes were written since the transport was last flushed.
     unflushed: bool,
     shut_down: bool,
@@ -71,6 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             core,
             timer,
             blocked: false,
+            made_room_unseen: false,
             unflushed: false,
             shut_down: false,
         }
@@ -141,6 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let mut filled = ReadBuf::new(buffer);
             let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, &mut filled) else {
                 self.core.has_caught_up = true;
+                self.made_room_unseen = false;
                 return Poll::Pending;
             };
             let len = filled.filled().len();
@@ -193,7 +197,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         // With its turn used up, the task is woken by tokio at once, and its timer was told nothing.
         timer.knows_task = has_budget_remaining();
         ready!(sleep.as_mut().poll(cx));
-        if self.core.is_paused() {
+        // Where nothing is read for want of room, a peer that takes something may have answered.
+        let may_live = mem::take(&mut self.made_room_unseen);
+        if self.core.is_paused() || may_live {
             self.core.connection.suppose_alive();
         }
         timer.armed_in = None;
@@ -212,8 +218,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             if mem::take(&mut self.blocked) {
-                // Room was made, so the peer's end still takes bytes, however slowly.
-                self.core.connection.suppose_alive();
+                // No sign of life: a proxy whose peer has gone may take bytes, too. But what is being sent is not idle.
+                self.made_room_unseen = true;
+                self.core.connection.suppose_busy();
             }
             self.core.transmitted(written);
             self.unflushed = true;

@@ -356,8 +356,9 @@ async fn what_came_while_a_send_waited_outlives_the_peer() {
     assert_eq!(server.recv().await, Ok(Some(Message::from("one"))));
     assert!(polled(5, server.send(text(500 * KIB))).await.is_none());
     drop(bare);
-    server.flush().await.expect_err("nobody there");
+    let met = server.flush().await.expect_err("nobody there");
     assert_eq!(server.recv().await, Ok(Some(Message::from("two"))));
+    assert_eq!(server.recv().await, Err(met));
     assert_eq!(server.recv().await, Ok(None));
     let closed = server.close_info().expect("an end");
     assert_eq!(

@@ -294,7 +294,7 @@ async fn a_close_between_the_fragments_of_a_message_ends_both() {
             (1001, "leaving"),
             (1001, "leaving"),
             Some(Initiator::Remote),
-            None,
+            Some(Cause::Unfinished),
         ),
     )
     .await;
@@ -449,8 +449,48 @@ async fn our_close_goes_between_the_fragments_that_we_send() {
             .await
             .expect("open");
         bare.shutdown().await.expect("an end");
-        assert_eq!(within(owner).await.expect("no panic"), Ok(None));
-        assert!(handle.closed().await.is_clean());
+        let told = Err(Error::Ended(Cause::Unfinished));
+        assert_eq!(within(owner).await.expect("no panic"), told);
+        assert!(!handle.closed().await.is_clean());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_handles_lose_to_a_close_inside_a_message_is_told_to_both_ends() {
+    let (mut client, mut server) = pair().await;
+    client.send_fragment("begun", false).await.expect("open");
+    let handle = client.handle();
+    handle.send("never to leave").expect("open");
+    // Behind it, and still not held up by a message that nobody ends.
+    handle.close(CloseCode(4000), "").expect("open");
+    let owner = tokio::spawn(async move { client.recv().await });
+    let told = Err(Error::Ended(Cause::Unfinished));
+    assert_eq!(within(server.recv()).await, told);
+    assert_eq!(
+        server.close_info().map(Closed::remote_code),
+        Some(CloseCode(4000))
+    );
+    assert_eq!(within(owner).await.expect("no panic"), told);
+    let closed = handle.closed().await;
+    assert_eq!(
+        (closed.is_clean(), closed.cause),
+        (false, Some(Cause::Unfinished))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_of_the_transport_tells_more_than_a_close_inside_a_message() {
+    for role in ROLES {
+        let (mut ws, bare) = of_bare(role).await;
+        ws.send_fragment("begun", false).await.expect("open");
+        let handle = ws.handle();
+        handle.close(CloseCode(4000), "").expect("open");
+        drop(bare);
+        let told = within(ws.recv()).await;
+        assert!(
+            matches!(told, Err(Error::Ended(Cause::Eof | Cause::Transport(_)))),
+            "{told:?}"
+        );
     }
 }
 

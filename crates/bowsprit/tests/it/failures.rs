@@ -625,6 +625,50 @@ async fn a_peer_that_never_reads_is_given_up_like_a_silent_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silent_peer_that_reads_all_is_given_up_while_a_stream_goes_to_it() {
+    let (mut client, mut bare) = client_of_bare(Config::client()).await;
+    // As slow as to block each send, and without an answer to any ping.
+    let peer = tokio::spawn(async move {
+        let mut some = vec![0; 8 << 10];
+        while bare.read(&mut some).await.is_ok_and(|len| len > 0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let start = Instant::now();
+    let stream = async {
+        loop {
+            if let Err(error) = client.send("x".repeat(100 << 10)).await {
+                return error;
+            }
+        }
+    };
+    let error = timeout(Duration::from_secs(300), stream).await;
+    assert_eq!(
+        error.expect("not kept alive by its own writes"),
+        Error::Ended(Cause::Timeout(Stage::Pong))
+    );
+    let took = start.elapsed().as_secs();
+    assert!((40..60).contains(&took), "{took}");
+    drop(client);
+    peer.await.expect("no panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_whose_ping_still_waits_behind_its_bytes_is_not_given_up() {
+    let (server, mut bare) = server_of_bare(Config::server()).await;
+    let mut server = server;
+    let sending = tokio::spawn(async move { server.send("x".repeat(500 << 10)).await });
+    let start = Instant::now();
+    let (mut some, mut got) = (vec![0; 8 << 10], 0);
+    while got < 500 << 10 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        got += bare.read(&mut some).await.expect("open");
+    }
+    assert!(start.elapsed() > Duration::from_secs(100));
+    assert_eq!(sending.await.expect("no panic"), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_is_no_fault_while_reading_is_paused() {
     let (mut client, mut bare) = client_of_bare(Config::client()).await;
     let handle = client.handle();

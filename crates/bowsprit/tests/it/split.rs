@@ -235,3 +235,15 @@ async fn dropping_both_halves_ends_the_transport() {
     drop(receiver);
     assert_eq!(server.recv().await, Err(Error::Ended(Cause::Eof)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_learns_of_an_end_that_its_sender_has_met_first() {
+    let (client, server) = pair().await;
+    let (mut sender, mut receiver) = client.split();
+    drop(server);
+    let met = sender.send("too late").await.expect_err("nobody there");
+    assert!(matches!(met, Error::Ended(_)), "{met}");
+    // `Ok(None)` would tell it that nothing is missing.
+    assert_eq!(within(receiver.recv()).await, Err(met));
+    assert_eq!(within(receiver.recv()).await, Ok(None));
+}
