@@ -272,7 +272,9 @@ impl Hub {
 
     /// Queues one message for every member, as [`broadcast`] does.
     pub fn broadcast(&self, message: impl Into<Prepared>, slow: SlowReader) -> Delivery {
-        let queued = queue_for_all(handles_of(&read(&self.members)), &message.into());
+        // The program's own conversion, which may ask the hub for something: before the lock.
+        let message = message.into();
+        let queued = queue_for_all(handles_of(&read(&self.members)), &message);
         queued.finish(slow)
     }
 
@@ -283,11 +285,9 @@ impl Hub {
         message: impl Into<Prepared>,
         slow: SlowReader,
     ) -> Delivery {
+        let message = message.into();
         let is_other = |handle: &&Handle| handle.id() != except;
-        let queued = queue_for_all(
-            handles_of(&read(&self.members)).filter(is_other),
-            &message.into(),
-        );
+        let queued = queue_for_all(handles_of(&read(&self.members)).filter(is_other), &message);
         queued.finish(slow)
     }
 

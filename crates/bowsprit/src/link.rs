@@ -2,10 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock, PoisonError, atomic::Ordering},
     task::{Context, Poll, Waker},
 };
 
@@ -13,9 +10,12 @@ use bowsprit_proto::{
     CloseFrame, Closed, Compression, Message, Prepared, RoundTrips, frame::FrameHeader,
 };
 use bytes::Bytes;
-use tokio::sync::Notify;
 
-use crate::{ConnectionId, ConnectionInfo, State, wait::wait_for};
+use crate::{
+    ConnectionId, ConnectionInfo, State,
+    sync::{AtomicBool, AtomicU8, AtomicUsize, Mutex, MutexGuard, Notify},
+    wait::wait_for,
+};
 
 /// What a handle asks of the connection's task.
 #[derive(Clone, Debug)]
@@ -301,8 +301,9 @@ impl Link {
         wait_for(&self.changed, ready).await
     }
 
+    /// How the connection ended, once its state says that it has: the details are there a step before.
     pub(crate) fn closed(&self) -> Option<&Closed> {
-        self.closed.get()
+        self.closed.get().filter(|_| self.state() == State::Closed)
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {

@@ -2,18 +2,20 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU16, Ordering},
-    },
+    sync::{Arc, OnceLock, PoisonError, atomic::Ordering},
     task::Waker,
     time::Duration,
 };
 
 use bowsprit_proto::CloseCode;
-use tokio::{sync::Notify, task::AbortHandle, time::timeout};
+use tokio::{task::AbortHandle, time::timeout};
 
-use crate::{ConnectionId, log, server::Slot, wait::wait_for};
+use crate::{
+    ConnectionId, log,
+    server::Slot,
+    sync::{AtomicBool, AtomicU16, Mutex, MutexGuard, Notify},
+    wait::wait_for,
+};
 
 /// How long connections may take to notice that they were cut.
 const CUT_NOTICE: Duration = Duration::from_secs(1);

@@ -98,8 +98,10 @@ impl Upgrade {
         let link = self.opening.as_ref().map(|opening| opening.link().clone());
         let (driver, info, early) = opened.into_driver(self.id, link, Some(self.member));
         drop(self.opening);
-        let handler = factory(&info);
-        Session::new(driver, handler, info, early).await;
+        match Session::made_by(factory, driver, info, early) {
+            Ok(session) => session.await,
+            Err(farewell) => farewell.await,
+        }
     }
 }
 

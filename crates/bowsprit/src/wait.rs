@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
+
+use crate::sync::Notify;
 
 /// Thirty years: a wait beyond the clock's range.
 const ENDLESS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

@@ -10,12 +10,18 @@ use std::{io, net::SocketAddr, time::Duration};
 
 #[cfg(unix)]
 use tokio::net::UnixListener;
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 
 use crate::{Stream, log, roster::Roster, stream::no_address};
 
 /// The first wait after the system could not accept a connection, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// Between two lines in the log that nobody could be accepted: clients decide how often that comes and goes.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// A listening socket of any kind that a [`Server`](crate::Server) takes clients from.
 ///
@@ -86,6 +92,7 @@ impl Listener {
         greet: &mut impl FnMut(Stream, Option<SocketAddr>),
     ) -> io::Error {
         let mut back_off = BACK_OFF.0;
+        let mut told: Option<Instant> = None;
         loop {
             match self.accept().await {
                 Ok((stream, peer)) => {
@@ -98,7 +105,10 @@ impl Listener {
                     return error;
                 }
                 Err(error) => {
-                    log::cannot_accept_for_now(&error);
+                    if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+                        told = Some(Instant::now());
+                        log::cannot_accept_for_now(&error);
+                    }
                     sleep(back_off).await;
                     back_off = (back_off * 2).min(BACK_OFF.1);
                 }

@@ -190,7 +190,8 @@ impl Server {
         .await
     }
 
-    /// Runs each connection with a handler of its own, which `factory` makes, until a shutdown.
+    /// Runs each connection with a handler of its own, which `factory` makes, until a shutdown. A factory
+    /// that panics closes its connection with 1011, as a handler does.
     ///
     /// # Errors
     ///
@@ -205,8 +206,10 @@ impl Server {
     ) -> io::Result<()> {
         self.serve_all(Face::Handler, move |id, opened, member| {
             let (driver, info, early) = opened.into_driver(id, None, Some(member));
-            let handler = factory(&info);
-            tokio::spawn(Session::new(driver, handler, info, early));
+            match Session::made_by(&factory, driver, info, early) {
+                Ok(session) => drop(tokio::spawn(session)),
+                Err(farewell) => drop(tokio::spawn(farewell)),
+            }
         })
         .await
     }
@@ -308,8 +311,10 @@ impl Server {
     {
         let (id, opened, member) = self.open_on(io, peer, Face::Handler).await?;
         let (driver, info, early) = opened.into_driver(id, None, Some(member));
-        let handler = factory(&info);
-        Session::new(driver, handler, info, early).await;
+        match Session::made_by(factory, driver, info, early) {
+            Ok(session) => session.await,
+            Err(farewell) => farewell.await,
+        }
         Ok(())
     }
 

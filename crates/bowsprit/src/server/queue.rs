@@ -6,10 +6,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{
-        Notify,
-        mpsc::{self, error::TryRecvError},
-    },
+    sync::mpsc::{self, error::TryRecvError},
     task::JoinHandle,
 };
 
@@ -17,7 +14,7 @@ use super::{
     Listener,
     shared::{Face, Shared},
 };
-use crate::{CloseCode, WebSocket, wait::wait_for};
+use crate::{CloseCode, WebSocket, sync::Notify, wait::wait_for};
 
 /// How many open connections may wait. The handshakes of the next ones wait for room in front of the
 /// answer, so that a client learns within `timeouts.open` that nobody takes it.

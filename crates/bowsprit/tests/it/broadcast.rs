@@ -1,13 +1,15 @@
 //! One message to many: encoded once, in order, and no slow reader holds up the others.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, mpsc},
     task::{Wake, Waker},
+    thread,
+    time::Duration,
 };
 
 use bowsprit::{
-    CloseCode, Config, Context, Deflate, Handle, Handler, Hub, Membership, Message, MessageRef,
-    Prepared, SendError, Server, SlowReader, State, WebSocket, broadcast,
+    Client, CloseCode, Config, Context, Deflate, Handle, Handler, Hub, Membership, Message,
+    MessageRef, Prepared, SendError, Server, SlowReader, State, WebSocket, broadcast,
 };
 use tokio::io::{DuplexStream, duplex};
 
@@ -81,7 +83,7 @@ async fn writes_the_same_bytes_to_all_without_copying_a_large_payload() {
         handle.send_prepared(&news).expect("room");
     }
     // Whoever receives writes first.
-    let receiving = tokio::time::timeout(std::time::Duration::from_millis(20), server.recv());
+    let receiving = tokio::time::timeout(Duration::from_millis(20), server.recv());
     assert!(receiving.await.is_err());
     let written: usize = writes.take().iter().map(Vec::len).sum();
     assert_eq!(written, 3 * ((300 << 10) + 10));
@@ -437,7 +439,7 @@ async fn a_thousand_local_connections_get_one_message_each_with_its_result() {
         heard_twice += usize::from(times == 2);
     }
     assert_eq!(heard_twice, CROWD / 2);
-    let closing = server.shutdown(CloseCode::GOING_AWAY, std::time::Duration::from_secs(30));
+    let closing = server.shutdown(CloseCode::GOING_AWAY, Duration::from_secs(30));
     let reading = async {
         for client in &mut clients {
             drain_tcp(client).await;
@@ -451,4 +453,32 @@ async fn drain_tcp(client: &mut WebSocket) {
     assert_eq!(within(client.recv()).await, Ok(None));
     let closed = client.close_info().expect("closed");
     assert_eq!(closed.remote_code(), CloseCode::GOING_AWAY);
+}
+
+#[test]
+fn what_becomes_of_a_message_may_ask_the_hub() {
+    struct HeadCount(Hub);
+
+    impl From<HeadCount> for Prepared {
+        fn from(HeadCount(room): HeadCount) -> Self {
+            let (tell, told) = mpsc::channel();
+            // On this thread it would wait for its own lock for ever.
+            thread::spawn(move || tell.send(room.join(&nobody())));
+            let joined = told.recv_timeout(Duration::from_secs(60));
+            let _membership = joined.expect("a lock that nobody holds");
+            Self::from("one more")
+        }
+    }
+
+    let room = Hub::new();
+    let delivery = room.broadcast(HeadCount(room.clone()), SlowReader::Skip);
+    assert_eq!(delivery.queued, 0);
+    let delivery = room.broadcast_except(nobody().id(), HeadCount(room.clone()), SlowReader::Skip);
+    assert_eq!(delivery.queued, 0);
+}
+
+/// A handle of a connection that nobody makes.
+fn nobody() -> Handle {
+    let request = Client::new().request("ws://in.memory/").expect("a URI");
+    request.handle()
 }

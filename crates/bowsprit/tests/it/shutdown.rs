@@ -6,7 +6,7 @@ use bowsprit::{
     Cause, Client, CloseCode, Config, ConnectError, Error, Handle, Handlers, Message, SendError,
     Server, State,
 };
-use tokio::time::Instant;
+use tokio::{io::duplex, time::Instant};
 
 use super::support::{
     CLOSE, Log, TEXT, answer, ask, closing, echo, listen, log, read_frame, read_head, run, settle,
@@ -423,4 +423,48 @@ async fn what_a_handle_was_told_is_queued_arrives_whoever_closes_meanwhile() {
             "closed by a handle: {by_handle}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_connections_get_what_was_queued_and_then_the_goodbye() {
+    const CONNECTIONS: usize = 1000;
+    let server = Server::builder().build();
+    let (opened, mut open) = tokio::sync::mpsc::unbounded_channel();
+    let mut peers = Vec::new();
+    for _ in 0..CONNECTIONS {
+        // The transport holds less than is in flight.
+        let (near, far) = duplex(512);
+        let opened = opened.clone();
+        let handlers = Handlers::new().on_open(move |cx| {
+            cx.send("from the handler ".repeat(100).as_str())
+                .expect("room");
+            opened.send(cx.handle()).expect("a test");
+        });
+        let control = server.clone();
+        tokio::spawn(async move { control.serve_on(near, None, move |_| handlers).await });
+        let request = Client::new().request("ws://in.memory/").expect("a URI");
+        peers.push(within(request.connect_on(far)).await.expect("a connection"));
+        let handle = within(open.recv()).await.expect("a handle");
+        handle.send("from a handle ".repeat(100)).expect("room");
+    }
+    let start = Instant::now();
+    let shutdown = tokio::spawn(async move { server.shutdown(CloseCode::GOING_AWAY, LONG).await });
+    settle().await;
+    for mut ws in peers {
+        for expected in ["from the handler ", "from a handle "] {
+            let message = within(ws.recv()).await.expect("no error");
+            assert_eq!(message, Some(Message::from(expected.repeat(100))));
+        }
+        assert_eq!(within(ws.recv()).await, Ok(None));
+        let closed = ws.close_info().expect("an end");
+        assert!(closed.is_clean(), "{closed}");
+        assert_eq!(closed.remote_code(), CloseCode::GOING_AWAY);
+    }
+    assert_eq!(within(shutdown).await.expect("no panic"), 0);
+    // By the paused clock: nobody had to be waited for.
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
 }
