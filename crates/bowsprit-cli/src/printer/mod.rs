@@ -16,6 +16,8 @@ pub(crate) mod text;
 mod view;
 
 pub(crate) use display::{Display, Setting};
+#[cfg(any(test, fuzzing))]
+pub(crate) use sheet::wrap;
 pub(crate) use sheet::{wrapped, wrapped_help};
 pub(crate) use view::left_out;
 

@@ -92,7 +92,7 @@ impl<'a> Sheet<'a> {
 /// A terminal would let them begin at its edge: a peer that knows the width could have one look as if
 /// it were a line of this program's own. Lines below an event line fill their rows, which were counted
 /// so; all others end between two words where they can.
-fn wrap(line: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn wrap(line: &str, columns: usize) -> Cow<'_, str> {
     rows(line, columns, INDENT.len(), !line.starts_with(INDENT))
 }
 

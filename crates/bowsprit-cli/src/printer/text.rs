@@ -73,6 +73,7 @@ pub(crate) const fn is_hidden(c: char) -> bool {
         | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' // no width, in Khmer and Mongolian
         | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // blanks that are letters of Hangul
         | '\u{206a}'..='\u{206f}' | '\u{2028}' | '\u{2029}' | '\u{fff0}'..='\u{fffb}' // format, separators
+        | '\u{13430}'..='\u{1343f}' // format, in hieroglyphs
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // format, in shorthand and music
         | '\u{e0000}'..='\u{e0fff}' // tags
     )

@@ -14,6 +14,8 @@ use crate::printer::text::fault;
 use crate::signals::Signals;
 
 mod compare;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod har;
 mod mirror;
 mod play;

@@ -80,6 +80,15 @@ impl Record {
         })
     }
 
+    /// The record in these bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self {
+            path: "bytes".into(),
+            lines: Some(bytes.into()),
+        }
+    }
+
     /// The file, escaped.
     pub(crate) fn name(&self) -> String {
         shown(&self.path)

@@ -106,7 +106,13 @@ impl Loader {
         self.whole(name, Path::new(""), lines.join("\n").as_bytes())
     }
 
-    fn whole(mut self, name: &str, path: &Path, bytes: &[u8]) -> Result<Script, Vec<String>> {
+    /// The script of this name in these bytes.
+    pub(crate) fn whole(
+        mut self,
+        name: &str,
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<Script, Vec<String>> {
         let steps = self.parse(name, path, bytes, None);
         self.finish().map(|(commands, tests)| Script {
             steps,

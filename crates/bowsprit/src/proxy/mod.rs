@@ -189,5 +189,7 @@ fn is_loopback(host: &Host) -> bool {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,7 @@
 //! Which proxy for which URI: texts, variables and lists; and that no answer panics. No test reads or
 //! changes the environment.
 
-use bowsprit_proto::Config;
 use proptest::prelude::*;
-use tokio::io::{AsyncWriteExt as _, duplex};
 
 use super::*;
 
@@ -355,20 +353,6 @@ fn refuses_entries_that_would_match_nothing() {
     }
 }
 
-/// Whether there is a tunnel through a proxy that says this and ends, whatever it is asked.
-fn is_tunnel(proxy: &str, answer: &[u8]) -> bool {
-    let server = ProxyServer::parse(proxy).expect("a proxy");
-    let uri = Uri::parse("ws://server.example").expect("a URI");
-    let limits = Config::client().limits;
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.expect("a runtime").block_on(async {
-        let (mut near, mut far) = duplex(1 << 16);
-        far.write_all(answer).await.expect("room");
-        far.shutdown().await.expect("an end");
-        server.tunnel(&mut near, &uri, &limits).await.is_ok()
-    })
-}
-
 proptest! {
     #[test]
     fn no_text_panics(text in any::<String>()) {
@@ -385,41 +369,38 @@ proptest! {
     }
 
     #[test]
-    fn no_answer_of_an_http_proxy_panics(
-        known in prop::sample::select(vec!["", "HTTP/1.1 ", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 407 \r\nProxy-Authenticate: realm="]),
-        rest in prop::collection::vec(any::<u8>(), 0..64),
-    ) {
-        let answer = [known.as_bytes(), &rest, b"\r\n\r\n"].concat();
-        let agrees = known.contains("200") || rest.starts_with(b"2");
-        prop_assert!(!is_tunnel("http://ann:sesame@proxy", &answer) || agrees);
-    }
-
-    #[test]
-    fn no_answer_of_a_socks_proxy_panics(
-        known in prop::sample::select(vec![&b""[..], &[5, 0], &[5, 2, 1, 0], &[5, 0, 5, 0, 0, 3]]),
+    fn no_answer_makes_a_tunnel_but_an_agreement(
+        kind in 0_u8..4,
+        known in prop::sample::select(vec![
+            &b""[..], b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 407 \r\nProxy-Authenticate: realm=",
+            &[5, 0], &[5, 2, 1, 0], &[5, 0, 5, 0, 0, 3],
+        ]),
         rest in prop::collection::vec(any::<u8>(), 0..300),
+        end in prop::sample::select(vec![&b""[..], b"\r\n\r\n"]),
     ) {
-        let _ = is_tunnel("socks5://ann:sesame@proxy", &[known, &rest].concat());
+        fuzz::run(&[&[kind], known, &rest, end].concat());
     }
+}
+
+#[path = "../../../../fuzz/src/seeds.rs"]
+mod seeds;
+
+#[test]
+fn what_fuzzing_left_makes_no_tunnel_but_an_agreement() {
+    seeds::replay(&[("proxies", fuzz::run)]);
 }
 
 #[test]
 fn a_whole_answer_is_a_tunnel_and_one_with_a_byte_more_or_less_is_none() {
-    assert!(is_tunnel("http://proxy", b"HTTP/1.1 200 OK\r\n\r\n"));
-    assert!(is_tunnel(
-        "socks5://proxy",
-        &[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]
-    ));
+    const HTTP: &str = "http://proxy";
+    const SOCKS: &str = "socks5://proxy";
+    let is_tunnel = |proxy, answer: &[u8]| fuzz::tunnel(proxy, answer).is_ok();
+    assert!(is_tunnel(HTTP, b"HTTP/1.1 200 OK\r\n\r\n"));
+    assert!(is_tunnel(SOCKS, &[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
     // As one piece, and a byte too many or too few.
-    assert!(!is_tunnel("http://proxy", b"HTTP/1.1 200 OK\r\n\r\nH"));
-    assert!(!is_tunnel(
-        "socks5://proxy",
-        &[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
-    ));
-    assert!(!is_tunnel(
-        "socks5://proxy",
-        &[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0]
-    ));
+    assert!(!is_tunnel(HTTP, b"HTTP/1.1 200 OK\r\n\r\nH"));
+    assert!(!is_tunnel(SOCKS, &[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]));
+    assert!(!is_tunnel(SOCKS, &[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0]));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(crate) fn export(tapes: &Tapes, path: &Path) -> Result<(), String> {
         format!("cannot write {}: {why}", escape(&path))
     };
     let ending = path.extension().and_then(|ending| ending.to_str());
-    let write = match ending {
+    let write: fn(&Tapes, &mut BufWriter<File>) -> _ = match ending {
         Some("har") => write_har,
         Some("jsonl") => write_lines,
         _ => return Err(failed("its name must end in .har or .jsonl")),
@@ -100,9 +100,9 @@ fn masked(mut event: Event) -> Event {
     event
 }
 
-fn write_har(tapes: &Tapes, stream: &mut BufWriter<File>) -> Result<(), String> {
+pub(crate) fn write_har(tapes: &Tapes, stream: &mut impl Write) -> Result<(), String> {
     let har = Har { tapes };
-    serde_json::to_writer_pretty(stream, &har).map_err(|error| error.to_string())
+    serde_json::to_writer_pretty(stream, &har).map_err(|error| fault(&error.into()))
 }
 
 struct Har<'a> {

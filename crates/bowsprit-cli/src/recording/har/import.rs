@@ -1,7 +1,7 @@
 //! The WebSockets of a browser's HAR file, as events.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -129,7 +129,11 @@ pub(crate) fn import(path: &Path) -> Result<Vec<Event>, String> {
             "a HAR file may have {MAX_FILE} bytes, and this one has {length}"
         ));
     }
-    let mut reader = BufReader::new(file.take(MAX_FILE));
+    events_of(BufReader::new(file.take(MAX_FILE)))
+}
+
+/// The same of what this reads.
+pub(crate) fn events_of(mut reader: impl BufRead) -> Result<Vec<Event>, String> {
     skip_mark(&mut reader).map_err(|error| fault(&error))?;
     let har: Har = serde_json::from_reader(reader)
         .map_err(|error| format!("not a HAR file: {}", escape(&error.to_string())))?;
@@ -152,7 +156,7 @@ pub(crate) fn import(path: &Path) -> Result<Vec<Event>, String> {
     Ok(events)
 }
 
-fn skip_mark(reader: &mut impl std::io::BufRead) -> std::io::Result<()> {
+fn skip_mark(reader: &mut impl BufRead) -> std::io::Result<()> {
     if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
         reader.consume(3);
     }

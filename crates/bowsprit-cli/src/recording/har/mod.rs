@@ -5,3 +5,5 @@ mod import;
 
 pub(super) use export::export;
 pub(super) use import::{import, is_har};
+#[cfg(any(test, fuzzing))]
+pub(super) use {export::write_har, import::events_of};
