@@ -15,6 +15,7 @@ from pathlib import Path
 import accident_sessions
 import alike_sessions
 import display_sessions
+import fault_sessions
 import load_sessions
 import oneshot_sessions
 import option_sessions
@@ -34,7 +35,7 @@ def main() -> int:
     try:
         rooms = [
             pipe_sessions, oneshot_sessions, option_sessions, probe_sessions, pty_sessions, use_sessions,
-            alike_sessions, display_sessions, accident_sessions, load_sessions,
+            alike_sessions, display_sessions, accident_sessions, fault_sessions, load_sessions,
         ]
         for check in chain.from_iterable(room.checks(lab) for room in rooms):
             if arguments.only in check.name:

@@ -192,7 +192,7 @@ impl Turns {
                 self.flush(self.prompt());
                 if self.console.is_closed() {
                     // Nobody reads what would be answered: the session ends as if the input had.
-                    self.session.quit(&mut *self.console);
+                    self.stop_unread();
                 }
                 if !self.session.is_over() {
                     self.wait().await;
@@ -220,9 +220,14 @@ impl Turns {
         if self.steps.is_multiple_of(STEPS_PER_FLUSH) {
             self.flush(None);
             if self.console.is_closed() {
-                self.session.quit(&mut *self.console);
+                self.stop_unread();
             }
         }
+    }
+
+    fn stop_unread(&mut self) {
+        self.session
+            .cut_short("nobody takes its output", &mut *self.console);
     }
 
     /// Prints what is logged of connections after they have ended.
@@ -309,7 +314,8 @@ impl Turns {
         let is_second = self.signaled.replace(status).is_some();
         if status == signals::HANGUP && !is_second {
             // The terminal went away: where that was an end of input before, the session is leaving already.
-            self.session.quit(&mut *self.console);
+            self.session
+                .cut_short("a signal stopped the script", &mut *self.console);
         } else {
             self.session.leave(&mut *self.console);
         }

@@ -1,6 +1,5 @@
 //! The command line: what may be typed, and how it is explained.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -100,12 +99,12 @@ impl Args {
     pub(crate) fn read() -> Result<Self, String> {
         let typed: Vec<OsString> = std::env::args_os().collect();
         if let Some(help) = definition::whole_help(&typed) {
-            match Self::explain(&help)? {}
+            Self::explain(&help)
         }
         let mut definition = definition();
         let matches = match definition.try_get_matches_from_mut(&typed) {
             Ok(matches) => matches,
-            Err(asked) if !asked.use_stderr() => match Self::explain(&asked.to_string())? {},
+            Err(asked) if !asked.use_stderr() => Self::explain(&asked.to_string()),
             Err(fault) => return Err(fault::of_words(&fault, &definition, &typed)),
         };
         definition::refuse_useless(&matches)?;
@@ -113,10 +112,19 @@ impl Args {
         Self::from_arg_matches(&matches).map_err(|fault| sentence(&fault))
     }
 
+    /// What these words ask for, with no configuration. Help and the version are told as errors.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(definition: &mut clap::Command, typed: &[OsString]) -> Result<Self, String> {
+        let matches = definition
+            .try_get_matches_from_mut(typed)
+            .map_err(|fault| fault::of_words(&fault, definition, typed))?;
+        definition::refuse_useless(&matches)?;
+        Self::from_arg_matches(&matches).map_err(|fault| sentence(&fault))
+    }
+
     /// Prints the help or the version, and ends the program.
-    fn explain(text: &str) -> Result<Infallible, String> {
-        let status = setup::print(text.as_bytes())?;
-        std::process::exit(status.into());
+    fn explain(text: &str) -> ! {
+        std::process::exit(setup::print(text.as_bytes()).into())
     }
 
     /// What to connect to at once, if anything.

@@ -36,7 +36,7 @@ use crate::status::Status;
 ///
 /// # Errors
 ///
-/// When it cannot begin, or the results cannot be written.
+/// When it cannot begin.
 pub(crate) fn load(args: &LoadArgs) -> Result<u8, String> {
     let scenario = Scenario::new(args)?;
     for threshold in &args.result.fail_if {
@@ -60,8 +60,12 @@ pub(crate) fn load(args: &LoadArgs) -> Result<u8, String> {
     let mut summary = outcome.summary(&scenario, shown(&args.uri), started);
     let judged = args.result.fail_if.iter();
     summary.thresholds = judged.map(|threshold| threshold.judge(&summary)).collect();
-    report::write(&summary, &args.result)?;
-    Ok(status(&outcome, &summary))
+    let unwritten = report::write(&summary, &args.result);
+    unwritten.iter().for_each(|fault| printer::warn(fault));
+    Ok(match status(&outcome, &summary) {
+        0 if !unwritten.is_empty() => Status::Refused as u8,
+        status => status,
+    })
 }
 
 /// What went wrong, and the sentence that says so.

@@ -12,7 +12,7 @@ use bowsprit::{
 use tokio::io::duplex;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::address::Bound;
 use super::door::Door;
@@ -32,6 +32,9 @@ const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The first wait after the system could not accept a connection, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// Between two warnings that nobody could be accepted: clients decide how often that comes and goes.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// How many bytes are on their way between the server and its faults.
 const BETWEEN: usize = 64 << 10;
@@ -78,6 +81,7 @@ impl Site {
 
     async fn accept_all(&self) -> Infallible {
         let mut back_off = BACK_OFF.0;
+        let mut told: Option<Instant> = None;
         loop {
             match accept(&self.bound.listener).await {
                 Ok((stream, peer)) => {
@@ -87,7 +91,9 @@ impl Site {
                 // The client was gone before it was accepted.
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => {
-                    if back_off == BACK_OFF.0 {
+                    let is_news = told.is_none_or(|at| at.elapsed() >= TELL_AGAIN);
+                    if back_off == BACK_OFF.0 && is_news {
+                        told = Some(Instant::now());
                         warn(&format!(
                             "cannot accept connections for now: {} (ulimit -n)",
                             fault(&error)

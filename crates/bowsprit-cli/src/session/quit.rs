@@ -86,8 +86,15 @@ impl Session {
         if self.quit.is_some() {
             self.quit_now()
         } else {
-            self.fail_case("a signal stopped the script");
-            self.quit(out)
+            self.cut_short("a signal stopped the script", out)
+        }
+    }
+
+    /// Quits for a reason that no line gave: a script that runs was not carried out, and so has failed.
+    pub(crate) fn cut_short(&mut self, why: &str, out: &mut dyn Output) {
+        if self.quit.is_none() {
+            self.fail_case(why);
+            self.quit(out);
         }
     }
 

@@ -460,6 +460,7 @@ impl Session {
     pub(super) fn fail_case(&mut self, why: &str) {
         if let Some(case) = self.scripting.case() {
             case.fail("script", &[why.to_owned()]);
+            self.faults.add(None, Status::Refused);
         }
     }
 

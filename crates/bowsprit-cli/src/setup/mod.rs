@@ -10,7 +10,9 @@ use clap_mangen::Man;
 
 use crate::args::definition;
 use crate::command::words;
+use crate::printer;
 use crate::printer::text::{escape, fault};
+use crate::status::Status;
 
 mod config;
 pub(crate) mod layers;
@@ -46,7 +48,7 @@ pub(crate) fn completions(args: &CompletionArgs) -> Result<u8, String> {
         "bowsprit",
         &mut script,
     );
-    print(&script)
+    Ok(print(&script))
 }
 
 /// The command with what it may be completed to: the generators offer options that are hidden, too. The
@@ -85,7 +87,7 @@ pub(crate) fn manual(args: &ManArgs) -> Result<u8, String> {
             page(form.ok_or_else(|| unknown(name, &command))?)
         }
     };
-    print(&page)
+    Ok(print(&page))
 }
 
 fn unknown(name: &str, command: &Command) -> String {
@@ -145,17 +147,14 @@ fn as_typed(title: &str, text: &str) -> String {
     format!(".SH {title}\n.nf\n{}.fi\n", lines.collect::<String>())
 }
 
-/// Writes all of an output; a reader that has seen enough is no fault.
-///
-/// # Errors
-///
-/// When it cannot be written for another reason.
-pub(crate) fn print(bytes: &[u8]) -> Result<u8, String> {
+/// Writes all of an output, and returns the exit status; a reader that has seen enough is no fault.
+pub(crate) fn print(bytes: &[u8]) -> u8 {
     let mut stdout = io::stdout();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("cannot write the output: {}", fault(&error)))
+            printer::warn(&format!("cannot write the output: {}", fault(&error)));
+            Status::Refused as u8
         }
-        _ => Ok(0),
+        _ => 0,
     }
 }

@@ -122,9 +122,13 @@ fn json_text(value: &serde_json::Value) -> String {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_named() {
-    let outcome = load(&["-n", "1", "--html", "/nowhere/x.html"], &echo_server());
-    assert_eq!(outcome.status, Some(2));
+fn a_file_that_cannot_be_written_is_named_and_takes_no_other_result_along() {
+    let outcome = load(
+        &["-n", "1", "--html", "/nowhere/x.html", "--json", "-"],
+        &echo_server(),
+    );
+    assert_eq!(outcome.status, Some(1));
+    assert!(outcome.stdout.starts_with("{\n"), "{}", outcome.stdout);
     assert!(
         outcome.stderr.contains("cannot write /nowhere/x.html: "),
         "{}",

@@ -303,7 +303,7 @@ fn fails_where_the_help_cannot_be_written() {
             .stdout(full.expect("a device that is full"))
             .output()
             .expect("the program should start");
-        assert_eq!(asked.status.code(), Some(2), "{option}");
+        assert_eq!(asked.status.code(), Some(1), "{option}");
         let said = String::from_utf8_lossy(&asked.stderr);
         assert!(said.contains("cannot write the output"), "{option}: {said}");
     }

@@ -77,11 +77,18 @@ impl Program {
 
     /// As [`start`](Self::start), with these variables in the environment.
     pub(crate) fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_bowsprit"))
+        let mut program = Command::new(env!("CARGO_BIN_EXE_bowsprit"));
+        program
             .args(arguments)
             // What the user has configured is none of a test's business.
             .env("BOWSPRIT_CONFIG", "")
-            .envs(environment.iter().copied())
+            .envs(environment.iter().copied());
+        Self::spawn(program)
+    }
+
+    /// Starts what becomes the program.
+    pub(crate) fn spawn(mut program: Command) -> Self {
+        let child = program
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -199,10 +206,13 @@ impl Program {
 
     /// Reads all that it prints while standard input stays open, and waits for its end.
     pub(crate) fn heard(mut self) -> Piped {
-        let mut stdout = self.child.stdout.take().expect("its output");
+        let stdout = self.child.stdout.take();
         let reader = thread::spawn(move || {
             let mut bytes = Vec::new();
-            stdout.read_to_end(&mut bytes).expect("readable output");
+            // There is nothing to read for one who has hung up.
+            if let Some(mut stdout) = stdout {
+                stdout.read_to_end(&mut bytes).expect("readable output");
+            }
             bytes
         });
         let stderr = self.child.stderr.take().map(read_on_a_thread);

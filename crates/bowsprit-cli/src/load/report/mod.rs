@@ -15,12 +15,8 @@ use super::args::ResultOptions;
 use super::outcome::{Flow, Summary};
 use crate::printer::text::{escape, fault};
 
-/// Writes all that was asked for.
-///
-/// # Errors
-///
-/// When a file cannot be written; the text names it.
-pub(super) fn write(summary: &Summary, options: &ResultOptions) -> Result<(), String> {
+/// Writes all that was asked for, and returns what of it could not be written, each a sentence that names it.
+pub(super) fn write(summary: &Summary, options: &ResultOptions) -> Vec<String> {
     let json = || {
         let json = serde_json::to_string_pretty(summary);
         json.map_or_else(|_| String::new(), |json| json + "\n")
@@ -47,22 +43,20 @@ pub(super) fn write(summary: &Summary, options: &ResultOptions) -> Result<(), St
     } else {
         outputs.push((Path::new("-"), told));
     }
+    let mut faults = Vec::new();
     for (path, content) in outputs {
-        let written = if is_stdout(path) {
-            print(&content)
+        let (written, place) = if is_stdout(path) {
+            (print(&content), "the output".into())
         } else {
-            fs::write(path, content)
+            let name = path.display().to_string();
+            (fs::write(path, content), escape(&name).into_owned())
         };
-        written.map_err(|error| {
-            let path = path.display().to_string();
-            let place = match path.as_str() {
-                "-" => "to standard output".into(),
-                path => escape(path),
-            };
-            format!("cannot write {place}: {}", fault(&error))
-        })?;
+        // One that is lost takes none of the others along: a measurement is not made twice.
+        if let Err(error) = written {
+            faults.push(format!("cannot write {place}: {}", fault(&error)));
+        }
     }
-    Ok(())
+    faults
 }
 
 fn print(content: &str) -> io::Result<()> {
