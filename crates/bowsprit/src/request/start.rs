@@ -1,18 +1,24 @@
 //! The ways in which a request becomes a connection.
 
-use std::mem;
+use std::{io, mem};
 
-use bowsprit_proto::handshake::ClientHandshake;
+use bowsprit_proto::{
+    Stage,
+    handshake::{ClientHandshake, Request},
+};
 use rand::RngExt;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 
 use super::{
     ConnectRequest,
     opening::{cancelable, fail},
 };
 use crate::{
-    ConnectError, Handle, Handler, InvalidRequest, State, Stream, Upgrading, WebSocket, http_types,
-    log,
+    ConnectError, ConnectionId, Defaults, Handle, Handler, InvalidRequest, State, Stream,
+    Upgrading, WebSocket, http_types, log,
     open::{Opened, open, open_on},
     reconnect::Row,
     roster::Member,
@@ -113,7 +119,38 @@ impl ConnectRequest {
     /// # Panics
     ///
     /// Outside a tokio runtime, unless the client has a thread of its own.
-    pub fn start(mut self) -> Handle {
+    pub fn start(self) -> Handle {
+        self.start_by(Network)
+    }
+
+    /// As [`start`](Self::start), over transports of the caller's own: `dial` makes one for each attempt, within
+    /// `timeouts.open`. Name, address, TLS and redirections are the caller's.
+    ///
+    /// ```
+    /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+    /// use bowsprit::{Client, Handlers, Reconnect};
+    /// use tokio::net::UnixStream;
+    ///
+    /// let handlers = Handlers::new().on_message(|_, message| println!("<< {message:?}"));
+    /// let request = Client::new().request("ws://localhost/feed")?.handler(handlers);
+    /// let request = request.reconnect(Reconnect::default());
+    /// let handle = request.start_on(|| UnixStream::connect("/run/feed.sock"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, unless the client has a thread of its own.
+    pub fn start_on<S, F>(self, dial: impl FnMut() -> F + Send + 'static) -> Handle
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+    {
+        self.start_by(Own(dial))
+    }
+
+    fn start_by(mut self, opener: impl Opener) -> Handle {
         let handle = self.handle();
         self.settings.config = session::asks_handler(self.settings.config);
         let handlers = mem::take(&mut self.settings.handlers);
@@ -128,7 +165,7 @@ impl ConnectRequest {
             return handle;
         };
         let client = self.client.clone();
-        let task = self.run(handle.clone(), handler, member);
+        let task = self.run(opener, handle.clone(), handler, member);
         match client.background() {
             Some(background) => drop(background.spawn(task)),
             None => drop(tokio::spawn(task)),
@@ -136,7 +173,13 @@ impl ConnectRequest {
         handle
     }
 
-    async fn run(self, handle: Handle, mut handler: Box<dyn Handler>, mut member: Member) {
+    async fn run(
+        self,
+        mut opener: impl Opener,
+        handle: Handle,
+        mut handler: Box<dyn Handler>,
+        mut member: Member,
+    ) {
         let Self {
             request,
             settings,
@@ -151,7 +194,8 @@ impl ConnectRequest {
         let mut row = reconnect.map(Row::new);
         let mut way = Some((request, settings));
         while let Some((request, settings)) = &way {
-            let delay = match cancelable(&link, &member, open(link.id, request, settings)).await {
+            let opened = opener.open(link.id, request, settings);
+            let delay = match cancelable(&link, &member, opened).await {
                 Ok(opened) => {
                     if row.is_none() {
                         // A connection that is open has no use for what led to it, unless it may come again.
@@ -218,6 +262,63 @@ impl ConnectRequest {
                 Err(error)
             }
         }
+    }
+}
+
+/// What an attempt opens its connection with.
+trait Opener: Send + 'static {
+    type Io: AsyncRead + AsyncWrite + Unpin + Send;
+
+    fn open(
+        &mut self,
+        id: ConnectionId,
+        request: &Request,
+        settings: &Defaults,
+    ) -> impl Future<Output = Result<Opened<Self::Io>, ConnectError>> + Send;
+}
+
+/// By the URI.
+struct Network;
+
+impl Opener for Network {
+    type Io = Stream;
+
+    fn open(
+        &mut self,
+        id: ConnectionId,
+        request: &Request,
+        settings: &Defaults,
+    ) -> impl Future<Output = Result<Opened<Stream>, ConnectError>> + Send {
+        open(id, request, settings)
+    }
+}
+
+/// With what the caller dials.
+struct Own<D>(D);
+
+impl<D, F, S> Opener for Own<D>
+where
+    D: FnMut() -> F + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Io = S;
+
+    async fn open(
+        &mut self,
+        id: ConnectionId,
+        request: &Request,
+        settings: &Defaults,
+    ) -> Result<Opened<S>, ConnectError> {
+        let dialled = (self.0)();
+        let mut stage = Stage::Connect;
+        let opening = async {
+            let io = dialled.await?;
+            stage = Stage::Open;
+            open_on(io, id, request, settings).await
+        };
+        let result = timeout(settings.config.timeouts.open, opening).await;
+        result.unwrap_or(Err(ConnectError::Timeout(stage)))
     }
 }
 

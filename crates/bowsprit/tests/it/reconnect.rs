@@ -100,6 +100,48 @@ async fn a_server_that_goes_away_and_comes_back_is_found_again() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_transport_of_the_callers_own_is_dialled_for_each_try() {
+    let (wires, mut far_ends) = mpsc::unbounded_channel();
+    let (handlers, mut told) = telling();
+    let mut tries = 0;
+    let dial = move || {
+        tries += 1;
+        let wires = wires.clone();
+        async move {
+            if tries == 2 {
+                return Err(std::io::ErrorKind::ConnectionRefused.into());
+            }
+            let (near, far) = tokio::io::duplex(1024);
+            wires.send(far).expect("a test");
+            Ok(near)
+        }
+    };
+    let handle = request("ws://in.memory/").handler(handlers).start_on(dial);
+    drop(answer(within(far_ends.recv()).await.expect("a wire")).await);
+    for expected in ["open", "close 1006", "retry 1", "retry 2"] {
+        assert_eq!(told.next().await, expected);
+    }
+    let mut peer = answer(within(far_ends.recv()).await.expect("a wire")).await;
+    assert_eq!(told.next().await, "open");
+    handle.send("again").expect("open");
+    assert_eq!(
+        within(read_frame(&mut peer)).await,
+        Some((TEXT, b"again".to_vec()))
+    );
+    handle.terminate();
+    told.all(&["close 1006"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_takes_too_long_is_a_timeout_of_the_connection() {
+    let (handlers, told) = telling();
+    let dial = std::future::pending::<std::io::Result<tokio::io::DuplexStream>>;
+    let request = Client::new().request("ws://in.memory/").expect("a URI");
+    request.handler(handlers).start_on(dial);
+    told.all(&["fail TCP connection timed out"]).await;
+}
+
 #[tokio::test]
 async fn the_peers_code_decides() {
     for (code, again) in [(1012, true), (1001, true), (1000, false), (4000, false)] {
