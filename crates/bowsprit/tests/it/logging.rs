@@ -14,7 +14,7 @@ use tracing::{
     subscriber::DefaultGuard,
 };
 
-use super::support::{Echo, answer, log, run, within};
+use super::support::{Echo, REQUEST, answer, log, masked, run, within};
 
 /// Keeps each event as `target: field=value ...`.
 #[derive(Clone, Default)]
@@ -124,6 +124,48 @@ async fn tells_each_channel_what_belongs_to_it() {
     channels.expect("bowsprit::access::control", "opcode=\"ping\"");
     channels.expect("bowsprit::access::control", "opcode=\"close\"");
     channels.expect("bowsprit::access::disconnect", "code=1000");
+}
+
+/// A line for each event, none of them longer for what a peer makes of it, and only two where nobody debugs.
+#[tokio::test]
+async fn a_flood_is_told_line_by_line_and_only_to_who_debugs() {
+    const FLOOD: usize = 100;
+    let channels = Channels::default();
+    let _guard = channels.listen();
+    let (mut far, near) = duplex(64 * 1024);
+    far.write_all(format!("{REQUEST}\r\n").as_bytes())
+        .await
+        .expect("room");
+    let server = Server::builder().build();
+    let mut server = server.accept_on(near, None).await.expect("a handshake");
+    let flood = [
+        masked(0x89, &[0x1B; 125]).repeat(FLOOD),
+        masked(0x8A, &[0x1B; 125]).repeat(FLOOD),
+        masked(0x82, &[0x1B; 125]).repeat(FLOOD),
+        masked(
+            0x88,
+            &[&[3, 232][..], "\u{7f}".repeat(123).as_bytes()].concat(),
+        ),
+    ];
+    far.write_all(&flood.concat()).await.expect("room");
+    far.shutdown().await.expect("an end");
+    for _ in 0..FLOOD {
+        let message = within(server.recv()).await.expect("no error");
+        message.expect("a message");
+    }
+    assert_eq!(within(server.recv()).await, Ok(None));
+    assert_eq!(channels.count("bowsprit::access::control"), 2 * FLOOD + 1);
+    assert_eq!(channels.count("bowsprit::access::message_header"), FLOOD);
+    assert_eq!(channels.count("bowsprit::access::message_payload"), FLOOD);
+    for level_info in ["connect", "disconnect"] {
+        assert_eq!(
+            channels.count(&format!("bowsprit::access::{level_info}")),
+            1
+        );
+    }
+    let lines = channels.lines.lock().expect("no panic");
+    let longest = lines.iter().map(String::len).max();
+    assert!(longest < Some(1200), "{longest:?}");
 }
 
 #[tokio::test]
@@ -270,7 +312,7 @@ async fn frames_that_break_rules_are_told_as_well_in_whatever_pieces_they_come()
         let first = server.recv().await;
         (first, server.recv().await.is_err())
     });
-    for byte in super::support::masked(super::support::TEXT, b"fine") {
+    for byte in masked(super::support::TEXT, b"fine") {
         far_end.write_all(&[byte]).await.expect("a write");
         // Each byte is a read of its own.
         super::support::settle().await;
