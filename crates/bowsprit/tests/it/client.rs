@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::HashSet,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -11,6 +12,8 @@ use bowsprit::{
     Cause, Client, CloseCode, Config, ConnectError, Handlers, InvalidRequest, Message,
     ProtocolError, Server, State,
 };
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::support::{
     Echo, Happened, Log, accepting, echo, echo_on_a_thread, listen, log, read_frame, read_head,
@@ -601,4 +604,38 @@ async fn a_long_message_streams_both_ways_and_holds_back_those_of_handles() {
         }
     }
     assert_eq!(messages, ["one, two, three", "from a handle"]);
+}
+
+// RFC 6455 §4.1, §5.3: drawn at random for each connection and each frame.
+#[tokio::test(start_paused = true)]
+async fn nonces_and_masking_keys_follow_no_pattern() {
+    const CONNECTIONS: usize = 32;
+    let (mut nonces, mut keys) = (HashSet::new(), Vec::new());
+    for _ in 0..CONNECTIONS {
+        let (near, mut far) = duplex(4096);
+        let request = Client::new().request("ws://in.memory/").expect("a URI");
+        let server = async {
+            let head = read_head(&mut far).await;
+            far.write_all(&accepting(&head)).await.expect("a write");
+            head
+        };
+        let (client, head) = tokio::join!(request.connect_on(near), server);
+        let nonce = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        nonces.insert(nonce.expect("a key").to_owned());
+        let mut client = client.expect("a connection");
+        for _ in 0..4 {
+            client.send("").await.expect("open");
+            assert_eq!(far.read_u16().await.expect("a frame"), 0x8180);
+            keys.push(far.read_u32().await.expect("a masking key"));
+        }
+    }
+    assert_eq!(nonces.len(), CONNECTIONS);
+    // Two of 128 random keys are alike once in half a million times, which one pair is allowed for.
+    let steps = keys.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    let different_steps: HashSet<u32> = steps.collect();
+    let different: HashSet<u32> = keys.iter().copied().collect();
+    assert!(different.len() >= keys.len() - 1, "{keys:x?}");
+    assert!(different_steps.len() >= keys.len() - 2, "{keys:x?}");
 }
