@@ -94,8 +94,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     ///
     /// Once, behind all messages that were read until then, when the peer broke a rule, was too slow, or went
-    /// away without a close frame, also where a call that sends has returned it before. After it `None` is returned, and [`close_info`](Self::close_info)
-    /// has the details.
+    /// away without a close frame, also where a call that sends has returned it before. After it `None` is
+    /// returned, and [`close_info`](Self::close_info) has the details.
     ///
     /// # Cancel safety
     ///

@@ -532,7 +532,8 @@ impl Connection {
         if matches!(before, State::Open | State::CloseSent)
             || (before == State::Exchanged && self.wants_write())
         {
-            // An idle connection has its cause already; that of one that was to end inside a message is less than this.
+            // An idle connection has its cause already. That of one which was to end inside a message tells less
+            // than this.
             let known = &mut self.details().cause;
             known.take_if(|known| *known == Cause::Unfinished);
             known.get_or_insert(cause);
