@@ -4,7 +4,7 @@
     python3 fuzz/run.py --seconds 60             each target for a minute (of all, or of those named)
     python3 fuzz/run.py --until 100M --hours 8   those with fewer executions, in turns, at most so long
     python3 fuzz/run.py --pack                   corpora made small, and packed into seeds/
-    python3 fuzz/run.py --table                  the sums into the table of docs/security/fuzzing.md
+    python3 fuzz/run.py --table                  the sums into the table of docs/explanation/security/fuzzing.md
 
 Needs cargo-fuzz to build. Corpora are kept in corpus/, or where --corpora says; what made a target
 fail lies in artifacts/ afterwards.
@@ -28,7 +28,7 @@ import seeds
 
 HERE = Path(__file__).resolve().parent
 SUMS = HERE / "executions.json"
-DOCUMENT = HERE.parent / "docs/security/fuzzing.md"
+DOCUMENT = HERE.parent / "docs/explanation/security/fuzzing.md"
 
 # Those that take the most executions to find anything, and are cheap, come first.
 TARGETS = {

@@ -1,4 +1,4 @@
-//! Every difference that is understood, by name; docs/security/differences.md has the reasons.
+//! Every difference that is understood, by name; docs/explanation/security/differences.md has the reasons.
 
 use bowsprit_proto::ProtocolError as Fault;
 

@@ -1,5 +1,5 @@
 //! RFC 6455 §10.4, what attacks cost in memory and in work, byte by byte: numbers 29 to 44 of
-//! `docs/security/catalogue.md`.
+//! `docs/explanation/security/catalogue.md`.
 
 use std::sync::Arc;
 

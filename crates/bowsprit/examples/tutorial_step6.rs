@@ -1,4 +1,4 @@
-//! Step 6 of docs/tutorial.md: sending and receiving. `cargo run --example tutorial_step6`
+//! Step 6 of docs/tutorial/client/README.md: sending and receiving. `cargo run --example tutorial_step6`
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! A server to try step 7 of docs/tutorial.md on: sends every message back, over TLS.
+//! A server to try step 7 of docs/tutorial/client/README.md on: sends every message back, over TLS.
 //!
 //! `cargo run --example tutorial_step7_server -- server.pem server.key localhost:9443`
 #![expect(clippy::print_stderr, reason = "a program for a terminal")]

@@ -3,38 +3,38 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-#[doc = include_str!("../../../docs/connections/broadcast.md")]
+#[doc = include_str!("../../../docs/guides/connections/broadcast.md")]
 struct Broadcast;
 
-#[doc = include_str!("../../../docs/connections/closing.md")]
+#[doc = include_str!("../../../docs/guides/connections/closing.md")]
 struct Closing;
 
-#[doc = include_str!("../../../docs/connections/dialling.md")]
+#[doc = include_str!("../../../docs/guides/connections/dialling.md")]
 struct Dialling;
 
-#[doc = include_str!("../../../docs/connections/logging.md")]
+#[doc = include_str!("../../../docs/guides/connections/logging.md")]
 struct Logging;
 
-#[doc = include_str!("../../../docs/connections/neighbours.md")]
+#[doc = include_str!("../../../docs/guides/connections/neighbours.md")]
 struct Neighbours;
 
-#[doc = include_str!("../../../docs/connections/pings.md")]
+#[doc = include_str!("../../../docs/guides/connections/pings.md")]
 struct Pings;
 
-#[doc = include_str!("../../../docs/connections/proxies.md")]
+#[doc = include_str!("../../../docs/guides/connections/proxies.md")]
 struct Proxies;
 
-#[doc = include_str!("../../../docs/connections/reconnect.md")]
+#[doc = include_str!("../../../docs/guides/connections/reconnect.md")]
 struct Reconnect;
 
-#[doc = include_str!("../../../docs/connections/requests.md")]
+#[doc = include_str!("../../../docs/guides/connections/requests.md")]
 struct Requests;
 
-#[doc = include_str!("../../../docs/connections/subprotocols.md")]
+#[doc = include_str!("../../../docs/guides/connections/subprotocols.md")]
 struct Subprotocols;
 
-#[doc = include_str!("../../../docs/connections/timers-and-limits.md")]
+#[doc = include_str!("../../../docs/guides/connections/timers-and-limits.md")]
 struct TimersAndLimits;
 
-#[doc = include_str!("../../../docs/connections/tls.md")]
+#[doc = include_str!("../../../docs/guides/connections/tls.md")]
 struct Tls;

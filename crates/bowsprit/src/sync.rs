@@ -1,5 +1,5 @@
 //! The primitives of what tasks and threads share. Under `cfg(bowsprit_loom)` those of a model checker,
-//! which tries every order in which threads may run: `docs/security/faults.md`.
+//! which tries every order in which threads may run: `docs/explanation/security/faults.md`.
 
 #[cfg(not(all(test, bowsprit_loom)))]
 pub(crate) use std::sync::{

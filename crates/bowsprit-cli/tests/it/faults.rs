@@ -1,5 +1,5 @@
 //! What goes wrong on the machine × the forms that meet it: streams that are full or closed, readers that
-//! leave, signals, files that take no more. docs/security/program.md has it as a table.
+//! leave, signals, files that take no more. docs/explanation/security/program.md has it as a table.
 #![cfg(target_os = "linux")]
 
 use std::fs;

@@ -10,7 +10,7 @@
 //! unharmed, or both ends are told of the loss; each connection has one open or fail, and one close; no task,
 //! timer or byte stays behind. A seed that fails is printed and fails again when it is run alone.
 //!
-//! `docs/security/simulation.md` has what is covered and what is not.
+//! `docs/explanation/security/simulation.md` has what is covered and what is not.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 mod again;

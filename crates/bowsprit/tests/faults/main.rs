@@ -1,5 +1,5 @@
 //! What goes wrong on this side of the wire: futures that are dropped, transports that fail, handlers that
-//! panic, threads that race. `docs/security/faults.md` says what holds then.
+//! panic, threads that race. `docs/explanation/security/faults.md` says what holds then.
 
 mod cancellation;
 mod panics;

@@ -1,14 +1,14 @@
-"""Whether what the documents say of tests is so. Usage: python3 docs/check_tests.py
+"""Whether what the documents say of tests is so. Usage: python3 docs/check/tests.py
 
-Every test that docs/**/*.md or SECURITY.md names must exist. In docs/security/rfc.md every rule needs an id of its
-own, and a test or a reason; docs/security/catalogue*.md together have each of the numbers 1 to 70 once.
+Every test that docs/**/*.md or SECURITY.md names must exist. In docs/explanation/security/rfc.md every rule needs an id of its
+own, and a test or a reason; docs/explanation/security/catalogue*.md together have each of the numbers 1 to 70 once.
 """
 
 import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CRATES = {"proto": "bowsprit-proto", "bowsprit": "bowsprit", "cli": "bowsprit-cli"}
 # `proto::limits::refuses_…`, and `bowsprit/tests/attacks/frames.rs::name`
 BY_MODULE = re.compile(r"`(proto|bowsprit|cli)((?:::[a-z0-9_]+)+)::([a-z0-9_]+)`")
@@ -76,7 +76,7 @@ def bad_numbers(pages):
 
 
 def main():
-    security = ROOT / "docs" / "security"
+    security = ROOT / "docs" / "explanation" / "security"
     pages = sorted((ROOT / "docs").rglob("*.md")) + [ROOT / "SECURITY.md"]
     faults = [
         *missing_tests(pages),
