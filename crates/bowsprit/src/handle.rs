@@ -52,6 +52,18 @@ impl fmt::Display for ConnectionId {
 }
 
 /// Where a connection stands, as its handles see it.
+///
+/// ```no_run
+/// use bowsprit::{Handle, State};
+///
+/// fn word(handle: &Handle) -> &'static str {
+///     match handle.state() {
+///         State::Connecting => "wait for it",
+///         State::Open => "speak",
+///         State::Closing | State::Closed => "too late",
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum State {

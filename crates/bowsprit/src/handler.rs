@@ -87,7 +87,20 @@ pub trait Handler: Send + 'static {
     fn on_close(&mut self, cx: &mut Context<'_>, closed: &Closed) {}
 }
 
-/// Whether a ping is answered.
+/// Whether a ping is answered (RFC 6455 §5.5.3). A pong that is suppressed leaves the peer in doubt: some close
+/// the connection then.
+///
+/// ```
+/// use bowsprit::{Context, Handler, Pong};
+///
+/// struct Deaf;
+///
+/// impl Handler for Deaf {
+///     fn on_ping(&mut self, _: &mut Context<'_>, payload: &[u8]) -> Pong {
+///         if payload.is_empty() { Pong::Reply } else { Pong::Suppress }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pong {
     /// With a pong of the same payload.

@@ -13,16 +13,51 @@
 //! # }
 //! ```
 //!
-//! # Many connections with handlers
+//! # A client without `async`
 //!
-//! A [`Client`] makes connections and runs them, on a runtime or on a thread of its own; a
-//! [`Handler`] reacts to what happens to one of them, and [`Handle`]s reach it from anywhere.
+//! A [`Client`] makes connections and runs them, on the runtime of the program or, as here, on a thread of
+//! its own. A [`Handler`] is told what happens to one of them, [`Handle`]s reach it from any thread.
 //!
-//! # Servers
+//! ```no_run
+//! use bowsprit::{Client, CloseCode, Handlers};
+//! use std::time::Duration;
+//!
+//! # fn f() -> Result<(), Box<dyn std::error::Error>> {
+//! let printing = Handlers::new()
+//!     .on_open(|cx| { let _ = cx.send("hello"); })
+//!     .on_message(|_, message| println!("<< {message:?}"))
+//!     .on_close(|_, closed| println!("{closed:?}"));
+//! let client = Client::builder().handlers(printing).background()?;
+//! let handle = client.request("ws://localhost:9002")?.start();
+//! std::thread::sleep(Duration::from_secs(1));
+//! println!("{:?}", handle.state());
+//! client.blocking_shutdown(CloseCode::GOING_AWAY, Duration::from_secs(2));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A server
 //!
 //! A [`Server`] runs a future or a [`Handler`] for each connection and shuts down gracefully. It decides
 //! about each request, answers plain HTTP on the same port, and limits what one client may take.
-//! [`accept`] shakes hands over any stream.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = bowsprit::Server::builder().bind("127.0.0.1:9002").await?;
+//! server
+//!     .serve(|mut ws| async move {
+//!         while let Some(message) = ws.recv().await? {
+//!             ws.send(message).await?;
+//!         }
+//!         Ok(())
+//!     })
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`accept`] shakes hands over any stream, [`Hub`] says one thing to many, [`Tls`] and [`ServerTls`] are for
+//! `wss`, [`Proxy`] and [`Reconnect`] for clients; [`Config`] has the limits and the time-outs.
 //!
 //! # Logging
 //!

@@ -36,7 +36,18 @@ pub struct Sender<S = Stream> {
     shared: Arc<Shared<S>>,
 }
 
-/// The receiving half of a [`WebSocket`]. See [`Sender`] for an example.
+/// The receiving half of a [`WebSocket`].
+///
+/// ```no_run
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let (sender, mut receiver) = bowsprit::connect("ws://localhost:9002").await?.split();
+/// while let Some(message) = receiver.recv().await? {
+///     println!("<< {message:?}");
+/// }
+/// # drop(sender);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Receiver<S = Stream> {
     shared: Arc<Shared<S>>,
 }

@@ -11,6 +11,20 @@ use crate::TlsInfo;
 /// They come in this order, each where there is such a thing to tell. Where they end early, the error of the
 /// attempt says why. After [`Redirected`](Self::Redirected) they begin anew.
 ///
+/// ```
+/// use bowsprit::Step;
+///
+/// fn explain(step: &Step<'_>) {
+///     match step {
+///         Step::Resolved { host, addresses } => println!("{host} has {} addresses", addresses.len()),
+///         Step::Refused(address, error) => println!("{address}: {error}"),
+///         Step::Encrypted(tls) => println!("{} with {}", tls.version, tls.cipher),
+///         Step::Answered(head) => println!("HTTP {}", head.status()),
+///         _ => {}
+///     }
+/// }
+/// ```
+///
 /// [`ConnectRequest::on_step`]: crate::ConnectRequest::on_step
 #[derive(Debug)]
 #[non_exhaustive]

@@ -214,6 +214,20 @@ impl AsyncWrite for Stream {
 ///
 /// Made by [`Tls::connect`](crate::Tls::connect) and
 /// [`ServerTls::accept`](crate::ServerTls::accept).
+///
+/// ```no_run
+/// use bowsprit::{Client, Stream, Tls};
+///
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let tcp = tokio::net::TcpStream::connect("192.0.2.7:443").await?;
+/// let host = "chat.example".parse()?;
+/// let encrypted = Tls::client().connect(&host, tcp).await?;
+/// let request = Client::new().request("wss://chat.example/")?;
+/// let mut ws = request.connect_on(Stream::from(encrypted)).await?;
+/// ws.send("hello").await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct TlsStream {
     inner: tokio_rustls::TlsStream<TcpStream>,
     verified: bool,

@@ -38,7 +38,27 @@ use timers::Timers;
 /// [`transmit`](Self::transmit) shows goes to the peer. All messages of a buffer can be handled
 /// before anything is written, and their answers leave together.
 ///
-/// See the [crate's example](crate) for a client and a server joined in memory.
+/// ```
+/// use std::sync::Arc;
+/// use bowsprit_proto::{CloseCode, Config, Connection, Event};
+///
+/// let mut server = Connection::server(Arc::new(Config::server()));
+///
+/// // A client's "hi", masked with 1 2 3 4, as the transport has brought it.
+/// let mut read = [0x81, 0x82, 1, 2, 3, 4, b'h' ^ 1, b'i' ^ 2];
+/// let mut input = &mut read[..];
+/// while let Some(event) = server.receive(&mut input) {
+///     match event {
+///         Event::Message(message) => server.send(message)?,
+///         other => println!("{other:?}"),
+///     }
+/// }
+///
+/// let written: Vec<u8> = server.transmit().flatten().copied().collect();
+/// server.transmitted(written.len());
+/// assert_eq!(written, b"\x81\x02hi");
+/// # Ok::<(), bowsprit_proto::SendError>(())
+/// ```
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
