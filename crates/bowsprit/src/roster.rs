@@ -25,7 +25,7 @@ const CUT_NOTICE: Duration = Duration::from_secs(1);
 pub(crate) struct Roster {
     /// The code to close with, 0 while nobody has asked for it.
     code: AtomicU16,
-    /// How long a shutdown lets connections take.
+    /// How long the closing of a connection may take in a shutdown, where nobody cuts it before.
     grace: OnceLock<Duration>,
     cut: AtomicBool,
     members: Mutex<Members>,
@@ -93,8 +93,9 @@ impl Roster {
 
     /// Asks every member to close, waits for `deadline`, and cuts the rest. Returns how many were cut.
     pub(crate) async fn shutdown(&self, code: CloseCode, deadline: Duration) -> usize {
-        // The first one tells; a later one with less patience cuts.
-        let _ = self.grace.set(deadline);
+        // The first one tells; a later one with less patience cuts. Longer than the deadline, so that who has not
+        // answered by then is still there to be cut and counted, whichever thread is quicker.
+        let _ = self.grace.set(deadline.saturating_add(CUT_NOTICE));
         self.begin_shutdown(code);
         if timeout(deadline, self.empty()).await.is_ok() {
             return 0;
@@ -129,6 +130,12 @@ impl Roster {
     /// Waits until a shutdown has reached its deadline.
     pub(crate) async fn cut(&self) {
         self.wait_until(|| self.cut.load(Ordering::Acquire)).await;
+    }
+
+    /// Waits until a shutdown that has begun has left no member, or has reached its deadline.
+    pub(crate) async fn over(&self) {
+        let is_over = || self.cut.load(Ordering::Acquire) || self.len() == 0;
+        self.wait_until(is_over).await;
     }
 
     /// Makes everyone who waits here look again.

@@ -161,7 +161,8 @@ impl Server {
         *settings = Settings::new(defaults);
     }
 
-    /// Runs `f` for each connection, in a task of its own, until a shutdown.
+    /// Runs `f` for each connection, in a task of its own, until a shutdown is over: no connection is left
+    /// then, or its deadline has come.
     ///
     /// A connection whose opening handshake fails is answered and never reaches `f`. At the deadline of a
     /// shutdown the futures whose connections are left are dropped; one that has let go of its connection
@@ -420,7 +421,10 @@ impl Server {
         let ended = listener.accept_all(&shared.roster, greet).await;
         drop(listener);
         shared.roster.notify();
-        ended
+        ended?;
+        // A program that ends with this call would take the runtime from connections that say goodbye.
+        shared.roster.over().await;
+        Ok(())
     }
 
     async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(

@@ -1,16 +1,19 @@
 //! Shutting endpoints down: everyone is told, and nobody is waited for longer than the deadline.
 
-use std::{thread, time::Duration};
+use std::{future::ready, io::ErrorKind, pin::pin, thread, time::Duration};
 
 use bowsprit::{
     Cause, Client, CloseCode, Config, ConnectError, Error, Handle, Handlers, Message, SendError,
     Server, State,
 };
-use tokio::{io::duplex, time::Instant};
+use tokio::{
+    io::{AsyncWriteExt as _, duplex},
+    time::{Instant, sleep},
+};
 
 use super::support::{
-    CLOSE, Log, TEXT, answer, ask, closing, echo, listen, log, read_frame, read_head, run, settle,
-    within,
+    CLOSE, Log, TEXT, answer, ask, closing, echo, listen, log, masked, polled, read_frame,
+    read_head, run, settle, within,
 };
 
 const LONG: Duration = Duration::from_secs(50);
@@ -249,6 +252,31 @@ async fn what_handles_have_queued_is_delivered_before_the_goodbye() {
     assert_eq!(cut, 0);
 }
 
+/// It may be late to look: those that it is to count do not give up by themselves at the same moment.
+#[tokio::test(start_paused = true)]
+async fn those_that_do_not_answer_wait_to_be_cut_and_counted() {
+    let client = Client::new();
+    let (near, far) = duplex(512);
+    let mut near = Some(near);
+    let dial = move || ready(near.take().ok_or_else(|| ErrorKind::NotConnected.into()));
+    let (handlers, mut log) = log();
+    let request = client.request("ws://in.memory/").expect("a URI");
+    request.handler(handlers).start_on(dial);
+    let _deaf = answer(far).await;
+    log.open().await;
+
+    let mut shutdown = pin!(client.shutdown(CloseCode::GOING_AWAY, LONG));
+    tokio::select! {
+        biased;
+        cut = &mut shutdown => panic!("{cut} were cut at once"),
+        () = ready(()) => {}
+    }
+    sleep(LONG).await;
+    settle().await;
+    assert_eq!(shutdown.await, 1);
+    assert_eq!(log.closed().await.cause, Some(Cause::Aborted));
+}
+
 #[tokio::test]
 async fn a_server_cuts_those_that_do_not_answer_and_counts_them() {
     let mut config = Config::server();
@@ -293,6 +321,49 @@ async fn a_server_cuts_futures_that_do_not_end() {
         .await
         .expect("no panic")
         .expect("a normal end");
+}
+
+/// Their own time to answer ends no earlier, or they would be gone when they are counted.
+#[tokio::test(start_paused = true)]
+async fn those_who_do_not_answer_are_counted_at_the_deadline() {
+    let server = Server::builder().build();
+    let mut deaf = Vec::new();
+    for _ in 0..10 {
+        let (near, far) = duplex(4096);
+        let own = server.clone();
+        let running =
+            tokio::spawn(async move { own.serve_on(near, None, |_| Handlers::new()).await });
+        deaf.push((ask(far).await, running));
+    }
+    // With several threads a connection may begin to wait before the shutdown does: here by half a second.
+    let begun = polled(1, server.shutdown(CloseCode::GOING_AWAY, LONG)).await;
+    assert_eq!(begun, None);
+    settle().await;
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(server.shutdown(CloseCode::GOING_AWAY, LONG).await, 10);
+    for (_, running) in deaf {
+        within(running).await.expect("no panic").expect("was open");
+    }
+}
+
+/// A program may end with `serve`, and take the runtime from what is still on its way.
+#[tokio::test]
+async fn serving_ends_after_the_last_goodbye() {
+    let server = run(Server::builder(), Handlers::new).await;
+    let mut slow = ask(server.bare().await).await;
+    let control = server.server.clone();
+    let shutdown = tokio::spawn(async move { control.shutdown(CloseCode::GOING_AWAY, LONG).await });
+    assert_eq!(
+        read_frame(&mut slow).await,
+        Some((CLOSE, closing(1001, "")))
+    );
+    settle().await;
+    assert!(!server.serving.is_finished(), "a goodbye is to come");
+    let goodbye = masked(CLOSE, &closing(1001, ""));
+    slow.write_all(&goodbye).await.expect("a write");
+    let ended = within(server.serving).await.expect("no panic");
+    ended.expect("a normal end");
+    assert_eq!(within(shutdown).await.expect("no panic"), 0);
 }
 
 #[tokio::test]
@@ -357,7 +428,7 @@ async fn dropping_the_future_that_serves_leaves_open_connections_alone() {
     let mut tcp = ask(server.bare().await).await;
     server.serving.abort();
     settle().await;
-    let ahoy = super::support::masked(TEXT, b"ahoy");
+    let ahoy = masked(TEXT, b"ahoy");
     tokio::io::AsyncWriteExt::write_all(&mut tcp, &ahoy)
         .await
         .expect("a write");
@@ -402,7 +473,7 @@ async fn what_a_handle_was_told_is_queued_arrives_whoever_closes_meanwhile() {
         let control = server.server.clone();
         let closing = tokio::spawn(async move {
             // In the midst of it all.
-            tokio::time::sleep(Duration::from_millis(3)).await;
+            sleep(Duration::from_millis(3)).await;
             if by_handle {
                 handle.close(CloseCode::NORMAL, "").expect("open");
             } else {
