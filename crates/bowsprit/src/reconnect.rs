@@ -13,7 +13,8 @@ use crate::ConnectError;
 ///
 /// A try follows when another may help: after a failure that [`ConnectError::is_retryable`], and after an
 /// end that the peer or the network caused, with one of [`codes`](Self::codes). What this side closes,
-/// terminates or shuts down stays closed, as does a connection whose peer broke the protocol.
+/// terminates or shuts down stays closed, as does a connection whose peer broke the protocol. Ends are judged so
+/// for connections with handlers; of [`Attempts`](crate::Attempts) the caller asks for another connection or not.
 ///
 /// The delay is `first`, doubled with each further try up to `max`, and shortened by a random share of up
 /// to `jitter`, so that the clients of a server that restarts do not come back all at once. A

@@ -25,11 +25,12 @@ impl ConnectRequest {
     }
 }
 
-/// One connection after the other, to the same place.
+/// One connection after the other, to the same place. Whether the end of one wants another is for the caller
+/// to say.
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// use bowsprit::{Client, Reconnect};
+/// use bowsprit::{Client, CloseCode, Reconnect};
 ///
 /// let request = Client::new().request("wss://example.com/feed")?;
 /// let mut attempts = request.reconnect(Reconnect::default()).attempts();
@@ -42,7 +43,11 @@ impl ConnectRequest {
 ///     while let Ok(Some(message)) = ws.recv().await {
 ///         println!("<< {message:?}");
 ///     }
-///     println!("lost: {:?}", ws.close_info());
+///     let closed = ws.close_info();
+///     println!("lost: {closed:?}");
+///     if closed.is_some_and(|closed| closed.remote_code() == CloseCode::NORMAL) {
+///         return Ok(());
+///     }
 /// }
 /// # }
 /// ```
