@@ -255,7 +255,7 @@ def wraps_between_words(lab: Lab) -> None:
             wanted = ["> Nothing to wait for: nothing-of-the-kind (expected open, message or", "    close)"]
             terminal.wait_for(lambda: contains(terminal.lines(), wanted), "the answer, in two rows")
             terminal.type(*"help connect", ENTER)
-            wanted = ["      --close-timeout TIME       For the closing handshake [default:", " " * 33 + "5s]"]
+            wanted = ["      --close-timeout TIME       Drop the connection when closing", " " * 33 + "takes longer [default: 5s]"]
             terminal.wait_for(lambda: contains(terminal.lines(), wanted), "an option and what it does")
             terminal.type(*"quit", ENTER)
             assert terminal.end() == 0, terminal

@@ -20,7 +20,7 @@ from certs import make_certificates
 # Far longer than anything here takes, since a busy machine must not fail a check.
 PATIENCE = 30.0
 
-# Exit statuses of the program, as docs/reference/prompt.md has them.
+# Exit statuses of the program, as docs/reference/exit-status.md has them.
 NOT_CONNECTED, TLS_FAILED, NOT_OPENED, DROPPED, CLOSED_BY_PEER = 3, 4, 5, 7, 8
 
 

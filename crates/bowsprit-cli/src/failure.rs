@@ -48,7 +48,7 @@ impl Failure {
     /// What to tell of this error; `times` are those that were asked for.
     pub(crate) fn new(error: &ConnectError, times: &Times) -> Self {
         let help = help(error, times);
-        let is_plain = help.flags.is_some() || is_refused(error);
+        let is_plain = help.flags.is_some() || is_refused(error) || is_not_tls(error);
         let what = what(error, times);
         let detail = match (descriptors::remedy(error), &help.flags) {
             (Some(remedy), _) => format!("{what}: {remedy}"),
@@ -83,6 +83,11 @@ impl Failure {
         }
         line
     }
+}
+
+/// Whether the port is plain: the library's text says what to try.
+fn is_not_tls(error: &ConnectError) -> bool {
+    matches!(error, ConnectError::Tls(error) if error.kind() == TlsErrorKind::NotTls)
 }
 
 /// Whether nobody listens: who reads that knows what to do.
@@ -366,9 +371,9 @@ fn help_with_status(head: &ResponseHead) -> Help {
             "the server knows what is asked and refuses: --origin, --auth, --bearer or --cookie may help",
         ),
         404 | 410 => Help::new("", "check the path of the URI"),
-        400 | 405 | 426 => Help::new(
+        400 | 405 | 426 | 505 => Help::new(
             "",
-            "this place wants another kind of request: check path, subprotocol and version",
+            "this place wants another kind of request: check path, subprotocol and version, and whether a proxy passes Upgrade on",
         ),
         408 | 429 | 502..=504 => match head.header("retry-after") {
             Some(wait) => Help::new(

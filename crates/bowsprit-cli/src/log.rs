@@ -22,7 +22,7 @@ use crate::stamp::Stamp;
 const TARGETS: [&str; 2] = ["bowsprit::access::", "bowsprit::error::"];
 
 /// The channels, most telling first.
-const CHANNELS: [&str; 12] = [
+pub(crate) const CHANNELS: [&str; 12] = [
     "connect",
     "disconnect",
     "fail",

@@ -98,6 +98,33 @@ const LOOKS: [&str; 8] = [
     "keep_bytes",
 ];
 
+/// Options that forms share with others, and that do something of their own there: the form, the option,
+/// and its help.
+const OTHERWISE: [(&str, &str, &str); 6] = [
+    (
+        "send",
+        "quiet",
+        "Tell nothing of what happens on the connection",
+    ),
+    (
+        "listen",
+        "quiet",
+        "Tell nothing of what happens on the connection",
+    ),
+    ("ping", "quiet", "Print the statistics only"),
+    (
+        "check",
+        "quiet",
+        "Print one line on failure, and nothing else",
+    ),
+    (
+        "check",
+        "json",
+        "Print what was found as one object of JSON",
+    ),
+    ("serve", "quiet", "Print nothing"),
+];
+
 /// The option that prints all of the help.
 const ALL: &str = "help-all";
 
@@ -124,9 +151,17 @@ fn whole() -> Command {
         }
         let useless = useless(form.get_name());
         let form = form.after_help(ending).mut_args(arrange);
+        let name = form.get_name().to_owned();
         with_help(form.mut_args(|arg| {
-            let is_useless = useless.contains(&arg.get_id().as_str());
-            if is_useless { arg.hide(true) } else { arg }
+            let id = arg.get_id().as_str();
+            let is = |(of, option, _): &&(&str, &str, &str)| *of == name && *option == id;
+            if useless.contains(&id) {
+                return arg.hide(true);
+            }
+            match OTHERWISE.iter().find(is) {
+                Some((_, _, help)) => arg.help(*help),
+                None => arg,
+            }
         }))
     })
 }

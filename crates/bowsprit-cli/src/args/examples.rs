@@ -1,7 +1,7 @@
 //! What the help of each form ends with: lines to copy.
 
 /// The form, and its examples.
-pub(super) const EXAMPLES: [(&str, &[&str]); 10] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 10] = [
     (
         "send",
         &[

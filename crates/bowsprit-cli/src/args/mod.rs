@@ -23,6 +23,8 @@ mod forms;
 pub(crate) mod uri;
 
 pub(crate) use definition::definition;
+#[cfg(test)]
+pub(crate) use examples::EXAMPLES;
 pub(crate) use fault::sentence;
 
 /// What may stand on the command line; the help of each option is its doc comment.

@@ -49,7 +49,7 @@ pub(super) struct LoadOptions {
     #[arg(short, long, value_name = "100/s", conflicts_with_all = ["in_flight", "phase", "think"])]
     pub(super) rate: Option<PerSecond>,
 
-    /// Open loop: a time and its rate, several in a row, also from one rate to another
+    /// Open loop: a time and its rate, also from one rate to another; several go in a row (repeatable)
     #[arg(long, value_name = "10s:100..500/s", conflicts_with_all = ["in_flight", "duration", "think"])]
     pub(super) phase: Vec<Phase>,
 
@@ -65,7 +65,7 @@ pub(super) struct LoadOptions {
     #[arg(short, long, value_name = "TIME")]
     pub(super) duration: Option<Time>,
 
-    /// How many messages to send in all; in --mode connect how many connections
+    /// How many messages to send in all; in --mode connect how many connections [default: until --duration]
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) count: Option<u64>,
 
@@ -115,7 +115,7 @@ pub(super) struct SentOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub(super) struct ResultOptions {
-    /// End with status 1 if this is so, such as p99>50ms, errors>0, error-rate>1%, rate<1000/s
+    /// End with status 1 if this is so, such as p99>50ms, errors>0, error-rate>1%, rate<1000/s (repeatable)
     #[arg(long, value_name = "CONDITION")]
     pub(super) fail_if: Vec<Threshold>,
 

@@ -12,7 +12,7 @@ use crate::options::{DisplayOptions, Farewell, Options};
 /// `bowsprit send URI MESSAGE...`
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
-    /// Where to send to; :PORT and localhost:PORT are short for ws://localhost:PORT
+    /// Where to send to; :9002 and localhost:9002 are short for ws://localhost:9002
     pub(super) uri: String,
 
     /// What to send, each as one message; @FILE sends a file, @- standard input, @@… a text with one @
@@ -40,7 +40,7 @@ pub(crate) struct SendArgs {
 /// `bowsprit listen URI`
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// Where to listen; :PORT and localhost:PORT are short for ws://localhost:PORT
+    /// Where to listen; :9002 and localhost:9002 are short for ws://localhost:9002
     pub(super) uri: String,
 
     /// Print binary messages as they are
@@ -90,7 +90,7 @@ pub(crate) struct EndOptions {
     #[arg(long, visible_alias = "keep", conflicts_with = "linger")]
     pub(super) wait: bool,
 
-    /// Leave after this time in any case, with status 124
+    /// Leave after this time in any case, with status 124 [default: never]
     #[arg(long, value_name = "TIME")]
     pub(super) timeout: Option<Time>,
 

@@ -26,7 +26,7 @@ pub(crate) struct DisplayOptions {
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
 
-    /// Begin each line with the time
+    /// Begin each line with the time; alone it is `absolute` [default: none]
     #[arg(short, long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "absolute")]
     pub(crate) timestamps: Option<Timestamps>,
 
@@ -50,7 +50,7 @@ pub(crate) struct DisplayOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
-    /// End the record before it has more bytes than this
+    /// End the record before it has more bytes than this [default: no limit]
     #[arg(long, value_name = "SIZE", requires = "record")]
     pub(crate) record_limit: Option<Size>,
 

@@ -11,7 +11,7 @@ use super::units::Size;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Limits (1000, 64KiB, 1MiB)")]
 pub(crate) struct LimitOptions {
-    /// The largest message to accept [default: 16MiB]
+    /// The largest message to accept, inflated [default: 16MiB]
     #[arg(long, value_name = "SIZE")]
     max_message: Option<Size>,
 
@@ -19,7 +19,7 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "SIZE")]
     max_frame: Option<Size>,
 
-    /// The most that may wait to be sent [default: 1MiB]
+    /// The most that may wait to be sent on a connection [default: 1MiB]
     #[arg(long, value_name = "SIZE")]
     send_buffer: Option<Size>,
 
@@ -27,7 +27,7 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "COUNT")]
     max_fragments: Option<usize>,
 
-    /// The most messages, 50/s, and at once, 50/s,200 [default: no limit]
+    /// The most messages a second, 50/s, and at once, 50/s,200 [default: no limit]
     #[arg(long, value_name = "RATE")]
     max_rate: Option<PerSecond>,
 
@@ -35,7 +35,7 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "COUNT")]
     keep_messages: Option<usize>,
 
-    /// The most bytes of them to keep [default: 1MiB]
+    /// The most bytes of messages to keep for them [default: 1MiB]
     #[arg(long, value_name = "SIZE")]
     keep_bytes: Option<Size>,
 

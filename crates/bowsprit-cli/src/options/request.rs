@@ -30,7 +30,7 @@ pub(crate) struct RequestOptions {
     #[arg(short = 'b', long, value_name = "COOKIE")]
     cookie: Vec<Secret>,
 
-    /// Name this program so; '' sends no name
+    /// Name this program so; '' sends no name [default: bowsprit/VERSION]
     #[arg(short = 'A', long, value_name = "TEXT")]
     user_agent: Option<String>,
 

@@ -20,7 +20,7 @@ pub(crate) struct RouteOptions {
     #[arg(short = 'x', long, value_name = "URI")]
     proxy: Option<Secret>,
 
-    /// Go to these hosts without a proxy, as in localhost,.example,10.0.0.0/8
+    /// Use no proxy for these hosts: .example,10.0.0.0/8 [default: environment]
     #[arg(long, value_name = "LIST")]
     no_proxy: Option<String>,
 
@@ -40,7 +40,7 @@ pub(crate) struct RouteOptions {
     #[arg(short = 'L', long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "10")]
     follow: Option<u8>,
 
-    /// Connect again after an end; SPEC: tries=9,first=1s,max=30s,code=4000, or off
+    /// Connect again after an end: tries=9,first=1s,max=30s,code=4000 [default: off]
     #[arg(long, value_name = "SPEC", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     reconnect: Option<Again>,
 }

@@ -11,15 +11,15 @@ use super::units::Time;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Times (500ms, 10s, 2m, off)")]
 pub(crate) struct TimeOptions {
-    /// For the opening handshake, name and TLS included [default: 10s]
+    /// Give up an opening, name and TLS included, that takes longer [default: 10s]
     #[arg(long, visible_alias = "connect-timeout", value_name = "TIME")]
     open_timeout: Option<Time>,
 
-    /// For the closing handshake [default: 5s]
+    /// Drop the connection when closing takes longer [default: 5s]
     #[arg(long, value_name = "TIME")]
     close_timeout: Option<Time>,
 
-    /// Close when no message went either way for so long [default: off]
+    /// Close (1001) when no message went either way for so long [default: off]
     #[arg(long, value_name = "TIME")]
     idle_timeout: Option<Time>,
 
@@ -31,7 +31,7 @@ pub(crate) struct TimeOptions {
     #[arg(long, value_name = "TIME")]
     keepalive: Option<Time>,
 
-    /// For the pong [default: 20s]
+    /// Give up when nothing is heard for so long after that ping [default: 20s]
     #[arg(long, value_name = "TIME")]
     pong_timeout: Option<Time>,
 }

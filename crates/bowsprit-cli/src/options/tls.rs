@@ -17,7 +17,7 @@ pub(crate) struct TlsOptions {
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
 
-    /// Trust those alone, and not the system's
+    /// Trust the certificates of --ca alone, and not the system's
     #[arg(long)]
     only_ca: bool,
 
@@ -37,7 +37,7 @@ pub(crate) struct TlsOptions {
     #[arg(long, value_name = "LIST")]
     alpn: Option<String>,
 
-    /// The oldest version: 1.2 or 1.3 [default: 1.2]
+    /// The oldest version of TLS to agree to: 1.2 or 1.3 [default: 1.2]
     #[arg(long, value_name = "VERSION")]
     tls_min: Option<Version>,
 

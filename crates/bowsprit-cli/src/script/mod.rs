@@ -48,11 +48,11 @@ pub(crate) struct RunArgs {
     #[arg(required_unless_present = "execute", value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Carry out this line in place of a file; repeatable
+    /// Carry out this line in place of a file (repeatable)
     #[arg(short, long, value_name = "LINE", conflicts_with = "files")]
     execute: Vec<String>,
 
-    /// Give a variable its value
+    /// Give a variable its value (repeatable)
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
 

@@ -168,7 +168,7 @@ pub(super) struct EndOptions {
     #[arg(long, action = ArgAction::SetTrue)]
     pub(super) once: bool,
 
-    /// Leave after this time (exit status 124)
+    /// Leave after this time (exit status 124) [default: never]
     #[arg(long, value_name = "TIME")]
     pub(super) timeout: Option<Time>,
 }

@@ -206,6 +206,12 @@ impl<'a> Layers<'a> {
         is_same.then_some(option)
     }
 
+    /// The environment variable that sets this option in every form that has it.
+    pub(super) fn variable(&self, key: &str) -> Option<String> {
+        let option = self.general_option(key);
+        option.map(|_| format!("{PREFIX}{}", key.to_uppercase().replace('-', "_")))
+    }
+
     /// The names of the options that exclude this one.
     fn rivals(&self, key: &str) -> Vec<&'a str> {
         let listed = RIVALS.iter().filter(|rivals| rivals.contains(&key));
@@ -260,11 +266,12 @@ impl<'a> Layers<'a> {
     fn put_environment(&mut self) -> Result<(), String> {
         let mut layer = BTreeMap::new();
         for option in self.command.get_arguments() {
-            let key = option.get_long();
-            let Some(key) = key.filter(|key| self.general_option(key).is_some()) else {
+            let Some(key) = option.get_long() else {
                 continue;
             };
-            let name = format!("{PREFIX}{}", key.to_uppercase().replace('-', "_"));
+            let Some(name) = self.variable(key) else {
+                continue;
+            };
             let Some(value) = env::var_os(&name) else {
                 continue;
             };
@@ -273,6 +280,8 @@ impl<'a> Layers<'a> {
                 .ok_or_else(|| format!("{name} is not UTF-8"))?;
             let value = if takes_value(option) {
                 Value::String(value.to_owned())
+            } else if let (ArgAction::Count, Ok(count)) = (option.get_action(), value.parse()) {
+                Value::Integer(count)
             } else {
                 flag(value).ok_or_else(|| format!("{name} is neither true nor false"))?
             };

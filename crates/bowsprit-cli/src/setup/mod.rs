@@ -17,8 +17,13 @@ use crate::status::Status;
 mod config;
 pub(crate) mod layers;
 mod profiles;
+#[cfg(test)]
+mod reference;
 
 pub(crate) use profiles::Profiles;
+
+/// What a shell calls the program, and the name of its manual page.
+const PROGRAM: &str = "bowsprit";
 
 /// `bowsprit completions SHELL`
 #[derive(Debug, Args)]
@@ -45,7 +50,7 @@ pub(crate) fn completions(args: &CompletionArgs) -> Result<u8, String> {
     generate(
         args.shell,
         &mut offered(&definition()),
-        "bowsprit",
+        PROGRAM,
         &mut script,
     );
     Ok(print(&script))
@@ -127,13 +132,34 @@ fn page(mut command: Command) -> Vec<u8> {
     // The generator would fill its lines as it does those of a sentence.
     let command = command.after_help(None).override_usage(usage);
     let mut page = Vec::new();
-    let man = Man::new(command.mut_args(|arg| arg.hide_short_help(false)));
+    let others = see_also(&command);
+    let name = command.get_display_name().unwrap_or(PROGRAM).to_owned();
+    let man = Man::new(command.mut_args(|arg| arg.hide_short_help(false)))
+        .title(name.to_uppercase())
+        // A form has no version of its own.
+        .source(concat!("bowsprit ", env!("CARGO_PKG_VERSION")))
+        .manual("Bowsprit");
     // Writing to memory cannot fail.
     let _ = man.render(&mut page);
     if let Some(ending) = ending {
         page.extend_from_slice(as_typed("NOTES", &ending).as_bytes());
     }
+    page.extend_from_slice(others.as_bytes());
     page
+}
+
+/// The section that leads from the program's page to those of its forms, and back.
+fn see_also(command: &Command) -> String {
+    let forms = command.get_subcommands().map(Command::get_name);
+    let mut pages: Vec<String> = forms.map(|form| format!("{PROGRAM}\\-{form}")).collect();
+    pages.sort();
+    if pages.is_empty() {
+        pages.push(PROGRAM.to_owned());
+    }
+    format!(
+        ".SH \"SEE ALSO\"\n\\fB{}\\fR(1)\n",
+        pages.join("\\fR(1), \\fB")
+    )
 }
 
 /// A section of a manual page whose lines stay as they are.

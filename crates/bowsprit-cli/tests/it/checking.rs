@@ -252,6 +252,16 @@ fn prints_nothing_under_quiet_unless_it_fails() {
 }
 
 #[test]
+fn says_once_what_to_try_at_a_plain_port() {
+    let plain = serve(|mut peer: Peer| peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+    let uri = format!("wss://{plain}/");
+    let outcome = check(&["-q"], &uri);
+    let what = "server does not speak TLS on this port; try a plain connection, or another port";
+    assert_eq!(outcome.stderr, format!("bowsprit: {uri}: {what}\n"));
+    assert_eq!(outcome.status, Some(4));
+}
+
+#[test]
 fn warns_of_what_was_offered_in_vain_and_of_redirections() {
     let uri = healthy("");
     let outcome = check(&["-s", "chat", "--json"], &uri);

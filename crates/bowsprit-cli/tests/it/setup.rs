@@ -112,7 +112,7 @@ fn prints_completions_for_four_shells_and_manual_pages() {
     }
     let outcome = run(&["man"], "");
     assert!(
-        outcome.stdout.contains(".TH bowsprit 1"),
+        outcome.stdout.contains(".TH BOWSPRIT 1"),
         "{}",
         outcome.stdout
     );
@@ -145,6 +145,23 @@ fn prints_completions_for_four_shells_and_manual_pages() {
 }
 
 #[test]
+fn each_manual_page_has_the_programs_version_and_leads_to_others() {
+    let version = concat!("\"bowsprit ", env!("CARGO_PKG_VERSION"), "\" Bowsprit\n");
+    for (words, title, others) in [
+        (&["man"][..], "BOWSPRIT", "\\fBbowsprit\\-send\\fR(1), "),
+        (&["man", "load"], "BOWSPRIT-LOAD", "\\fBbowsprit\\fR(1)\n"),
+    ] {
+        let page = run(words, "").stdout;
+        let heading = page.lines().find(|line| line.starts_with(".TH"));
+        let heading = heading.unwrap_or_default();
+        assert!(heading.starts_with(&format!(".TH {title} 1 ")), "{heading}");
+        assert!(heading.contains(version.trim_end()), "{heading}");
+        let (_, behind) = page.split_once("SEE ALSO").expect("a section");
+        assert!(behind.contains(others), "{behind}");
+    }
+}
+
+#[test]
 fn writes_a_manual_page_for_each_form() {
     let directory = std::env::temp_dir().join(format!("bowsprit-it-{}-man", std::process::id()));
     let named = directory.display().to_string();
@@ -174,6 +191,30 @@ fn connects_where_a_profile_leads_with_what_is_configured_for_it() {
         "<< GET /base/ HTTP/1.1|X-All: 1|X-Here: 2|X-Typed: 3",
         "> no profile her (did you mean @here?)",
     ]);
+}
+
+#[test]
+fn takes_how_much_to_tell_from_the_environment() {
+    for (value, status, told) in [("2", Some(0), "frame_header sent"), ("0", Some(0), "")] {
+        let address = serve(|mut peer: Peer| {
+            peer.accept();
+            peer.echo_close();
+        });
+        let environment = [("BOWSPRIT_VERBOSE", value)];
+        let outcome = run_in(&environment, &[], format!("connect ws://{address}\n"));
+        assert_eq!(outcome.status, status, "{outcome:?}");
+        assert!(outcome.stdout.contains(told), "{outcome:?}");
+        assert_eq!(
+            outcome.stdout.contains("0 log"),
+            value == "2",
+            "{outcome:?}"
+        );
+    }
+    let outcome = run_in(&[("BOWSPRIT_VERBOSE", "10")], &[], "");
+    assert!(
+        outcome.stderr.contains("no number from 0 to 9"),
+        "{outcome:?}"
+    );
 }
 
 #[test]

@@ -17,6 +17,14 @@ pub(super) struct Word {
     details: &'static [&'static str],
 }
 
+impl Word {
+    fn explanation(&self) -> Vec<String> {
+        let usages = self.usages.iter().map(|usage| (*usage).to_owned());
+        let details = self.details.iter().map(|line| format!("  {line}"));
+        usages.chain(details).collect()
+    }
+}
+
 /// The commands by topic, in the order of the help text. Those of the first are listed with all of
 /// their usages, as the original lists its own.
 const TOPICS: [(&str, &[Word]); 5] = [
@@ -58,13 +66,24 @@ pub(crate) fn help(of: Option<&str>) -> Vec<String> {
         return overview();
     };
     let mut lines = vec![String::new()];
-    lines.extend(word.usages.iter().map(|usage| (*usage).to_owned()));
-    lines.extend(word.details.iter().map(|line| format!("  {line}")));
+    lines.extend(word.explanation());
     if word.name == "connect" {
         lines.extend(options::help());
     }
     lines.push(String::new());
     lines
+}
+
+/// The topics with their commands, each with what `help` tells of it, but for the options of `connect`.
+#[cfg(test)]
+pub(crate) fn topics() -> impl Iterator<
+    Item = (
+        &'static str,
+        impl Iterator<Item = (&'static str, Vec<String>)>,
+    ),
+> {
+    let of = |words: &'static [Word]| words.iter().map(|word| (word.name, word.explanation()));
+    TOPICS.iter().map(move |(topic, words)| (*topic, of(words)))
 }
 
 /// How the command is used: its first line in the help text, without what the command does.

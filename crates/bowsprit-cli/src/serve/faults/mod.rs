@@ -28,7 +28,7 @@ pub(super) struct FaultOptions {
     #[arg(long, visible_alias = "latency", value_name = "TIME[..TIME]")]
     delay: Option<Span>,
 
-    /// Answer the handshake late
+    /// Answer the handshake so much later [default: at once]
     #[arg(long, value_name = "TIME")]
     handshake_delay: Option<Time>,
 
@@ -65,7 +65,7 @@ pub(super) struct FaultOptions {
     #[arg(long, visible_alias = "close", value_name = "CODE[:REASON]")]
     code: Option<Farewell>,
 
-    /// Repeat the chances of the run that printed this seed
+    /// Repeat the chances of the run that printed this seed [default: by chance]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
 }
