@@ -75,6 +75,10 @@ pub use message::{Kind, Message, MessageRef, Text};
 pub use prepared::Prepared;
 pub use uri::{InvalidUri, Uri};
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// Which end of a connection this is (RFC 6455 §1.2). A client masks what it sends, a server never does.
 ///
 /// ```

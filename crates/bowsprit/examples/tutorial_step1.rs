@@ -1,4 +1,4 @@
-//! Step 1 of docs/tutorial/client/README.md: the command loop. `cargo run --example tutorial_step1`
+//! docs/tutorial/client/1-command-loop.md: the command loop. `cargo run -p bowsprit --example tutorial_step1`
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::io::{self, ErrorKind, Write};

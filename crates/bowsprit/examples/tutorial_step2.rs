@@ -1,4 +1,4 @@
-//! Step 2 of docs/tutorial/client/README.md: an endpoint and its settings. `cargo run --example tutorial_step2`
+//! docs/tutorial/client/2-endpoint.md: an endpoint and its settings. `cargo run -p bowsprit --example tutorial_step2`
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::io::{self, ErrorKind, Write};

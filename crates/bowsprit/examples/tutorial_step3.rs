@@ -1,4 +1,4 @@
-//! Step 3 of docs/tutorial/client/README.md: a thread for the network. `cargo run --example tutorial_step3`
+//! docs/tutorial/client/3-thread.md: a thread for the network. `cargo run -p bowsprit --example tutorial_step3`
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::io::{self, ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! Step 4 of docs/tutorial/client/README.md: opening connections. `cargo run --example tutorial_step4`
+//! docs/tutorial/client/4-connect.md: opening connections. `cargo run -p bowsprit --example tutorial_step4`
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! Step 5 of docs/tutorial/client/README.md: closing connections. `cargo run --example tutorial_step5`
+//! docs/tutorial/client/5-close.md: closing connections. `cargo run -p bowsprit --example tutorial_step5`
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! Step 6 of docs/tutorial/client/README.md: sending and receiving. `cargo run --example tutorial_step6`
+//! docs/tutorial/client/6-messages.md: sending and receiving. `cargo run -p bowsprit --example tutorial_step6`
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! Step 7 of docs/tutorial/client/README.md: TLS. `cargo run --example tutorial_step7 -- --ca server.pem`
+//! docs/tutorial/client/7-tls.md: TLS. `cargo run -p bowsprit --example tutorial_step7 -- --ca server.pem`
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{

@@ -1,6 +1,6 @@
-//! A server to try step 7 of docs/tutorial/client/README.md on: sends every message back, over TLS.
+//! A server to try docs/tutorial/client/7-tls.md on: sends every message back, over TLS.
 //!
-//! `cargo run --example tutorial_step7_server -- server.pem server.key localhost:9443`
+//! `cargo run -p bowsprit --example tutorial_step7_server -- server.pem server.key 127.0.0.1:9443`
 #![expect(clippy::print_stderr, reason = "a program for a terminal")]
 
 use std::{env, error::Error};
