@@ -3,6 +3,12 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+#[doc = include_str!("../README.md")]
+struct PackageReadme;
+
+#[doc = include_str!("../../../docs/guides/connections/backpressure.md")]
+struct Backpressure;
+
 #[doc = include_str!("../../../docs/guides/connections/broadcast.md")]
 struct Broadcast;
 
@@ -11,6 +17,9 @@ struct Closing;
 
 #[doc = include_str!("../../../docs/guides/connections/dialling.md")]
 struct Dialling;
+
+#[doc = include_str!("../../../docs/guides/connections/graceful-shutdown.md")]
+struct GracefulShutdown;
 
 #[doc = include_str!("../../../docs/guides/connections/logging.md")]
 struct Logging;
@@ -38,3 +47,9 @@ struct TimersAndLimits;
 
 #[doc = include_str!("../../../docs/guides/connections/tls.md")]
 struct Tls;
+
+#[doc = include_str!("../../../docs/guides/migration/tungstenite.md")]
+struct FromTungstenite;
+
+#[doc = include_str!("../../../docs/guides/migration/websocketpp.md")]
+struct FromWebsocketpp;
